@@ -1,0 +1,69 @@
+// Runs one of the project's TypeScript programs on the pinned Node, after installing what the lockfile names.
+// Plain JavaScript without dependencies: it must run on any Node 20 or later, before anything is installed.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const [program, ...programArguments] = process.argv.slice(2);
+if (program === undefined) {
+  console.error('usage: node scripts/run.mjs PROGRAM.ts [ARGUMENT …]');
+  process.exit(2);
+}
+
+installOnce();
+const node = pinnedNode();
+const child = spawn(
+  node,
+  ['--conditions=tessera-source', '--disable-warning=ExperimentalWarning', resolve(root, program), ...programArguments],
+  // The launcher's end is told to the program over the channel: a program left without a launcher stops itself.
+  { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TESSERA_LAUNCHED: '1' } },
+);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+const launcher = process.ppid;
+setInterval(() => process.ppid === launcher || child.kill('SIGTERM'), 500).unref();
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));
+
+/** Runs `npm ci` when node_modules does not hold what the lockfile says. */
+function installOnce() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(root, 'node_modules', '.tessera-installed');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  console.error('Installing dependencies (once, about half a minute) …');
+  const lockDirectory = join(root, '.cache', 'installing');
+  mkdirSync(join(root, '.cache'), { recursive: true });
+  try {
+    mkdirSync(lockDirectory);
+  } catch {
+    console.error(`Another installation is under way. If none is, remove ${lockDirectory} and try again.`);
+    process.exit(1);
+  }
+  const removeLock = () => rmSync(lockDirectory, { recursive: true, force: true });
+  process.on('exit', removeLock);
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  removeLock();
+  if (npm.status !== 0) {
+    console.error('npm ci failed; its own message is above. Check that the npm registry can be reached and try again.');
+    process.exit(1);
+  }
+  writeFileSync(stamp, lock);
+}
+
+/** The Node of the lockfile where there is one for this platform, else this one if it is new enough. */
+function pinnedNode() {
+  const pinned = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+  if (existsSync(pinned)) return pinned;
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+  console.error(
+    `Tessera's server needs Node 24 or later; this is ${process.version}, and no pinned build exists for ${process.platform}-${process.arch}. Install Node 24.`,
+  );
+  process.exit(1);
+}
