@@ -1,0 +1,103 @@
+import { EmbeddedJWK, type JWK, jwtVerify } from 'jose';
+import { encodeBase64url } from './base64url.ts';
+import { jwkThumbprint } from './jwk-thumbprint.ts';
+import { decodeJwt } from './jwt.ts';
+import type { Seconds } from './time.ts';
+
+/** Algorithms a DPoP proof may be signed with: asymmetric ones only. Source: RFC 9449 section 4.3, check 5. */
+export const dpopAlgorithms = ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519'] as const;
+
+/** What a proof is judged against. `proofLifetime`: how far its `iat` may lie in the past (default 60); `skew`: how far in the future (default 5). */
+export type DpopExpectation = {
+  method: string;
+  /** The request's URL; its query and fragment are ignored. */
+  url: string;
+  now: Seconds;
+  proofLifetime?: Seconds;
+  skew?: Seconds;
+  /** At a resource: the access token, which the proof must name by `ath`. */
+  accessToken?: string;
+};
+
+/**
+ * A proof that holds. `nonce` is as the client sent it; whether it is one of ours is the caller's to judge, and so is whether `jti` was seen
+ * before (remember `replayKey` until `forgetAt`).
+ */
+export type DpopProof = {
+  jkt: string;
+  jti: string;
+  iat: Seconds;
+  nonce?: string;
+  replayKey: string;
+  forgetAt: Seconds;
+};
+
+/** A proof judged: what it proves, or why it proves nothing. */
+export type DpopVerdict = { ok: true; proof: DpopProof } | { ok: false; reason: string };
+
+/**
+ * Judges one DPoP proof: the twelve checks of RFC 9449 section 4.3, except nonce freshness and replay, which need memory.
+ * Never throws for what a client sent.
+ */
+export async function verifyDpopProof(proof: string, expected: DpopExpectation): Promise<DpopVerdict> {
+  if (proof.length > 8192) return refuse('the proof is longer than 8192 characters');
+  const decoded = decodeJwt(proof);
+  if (!decoded) return refuse('the proof is not a compact JWS');
+  const { jwk } = decoded.header;
+  if (typeof jwk !== 'object' || jwk === null) return refuse('the header has no jwk');
+  if ('d' in jwk || 'k' in jwk || 'p' in jwk) return refuse('the header jwk is not a public key');
+  try {
+    await jwtVerify(proof, EmbeddedJWK, {
+      typ: 'dpop+jwt',
+      algorithms: [...dpopAlgorithms],
+      clockTolerance: Number.MAX_SAFE_INTEGER,
+    });
+  } catch {
+    return refuse('typ, alg or signature is wrong');
+  }
+  const { payload } = decoded;
+  const { jti, iat, htm, htu, ath, nonce } = payload;
+  if (typeof jti !== 'string' || jti === '' || jti.length > 256) return refuse('jti is missing or too long');
+  if (typeof iat !== 'number') return refuse('iat is missing');
+  if (htm !== expected.method) return refuse('htm is not the method of this request');
+  if (typeof htu !== 'string' || !sameUrl(htu, expected.url)) return refuse('htu is not the URL of this request');
+  const proofLifetime = expected.proofLifetime ?? 60;
+  const skew = expected.skew ?? 5;
+  if (iat > expected.now + skew) return refuse('iat lies in the future');
+  if (iat < expected.now - proofLifetime - skew) return refuse('iat lies too far in the past');
+  if (expected.accessToken !== undefined && ath !== (await accessTokenHash(expected.accessToken)))
+    return refuse('ath is not the hash of the access token');
+  if (nonce !== undefined && typeof nonce !== 'string') return refuse('nonce is not a string');
+  const jkt = await jwkThumbprint(jwk as JWK);
+  const replayKey = await sha256(`${jkt}\n${jti}\n${normalizeUrl(expected.url)}`);
+  const forgetAt = Math.ceil(iat) + proofLifetime + 2 * skew;
+  return { ok: true, proof: { jkt, jti, iat, replayKey, forgetAt, ...(nonce === undefined ? {} : { nonce }) } };
+}
+
+/** The `ath` of an access token: base64url of its SHA-256. Source: RFC 9449 section 4.2. */
+export function accessTokenHash(accessToken: string): Promise<string> {
+  return sha256(accessToken);
+}
+
+async function sha256(text: string): Promise<string> {
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
+}
+
+function sameUrl(a: string, b: string): boolean {
+  const left = normalizeUrl(a);
+  return left !== undefined && left === normalizeUrl(b);
+}
+
+/** Scheme, authority and path, normalized as RFC 3986 sections 6.2.2 and 6.2.3 say; query and fragment dropped. */
+function normalizeUrl(text: string): string | undefined {
+  try {
+    const url = new URL(text);
+    return `${url.protocol}//${url.host}${url.pathname}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(reason: string): DpopVerdict {
+  return { ok: false, reason };
+}

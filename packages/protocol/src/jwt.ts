@@ -1,0 +1,31 @@
+import { decodeBase64url } from './base64url.ts';
+
+/** The protected header of a JWS (RFC 7515 section 4). */
+export type JwtHeader = { alg: string; typ?: string; kid?: string; jwk?: unknown; crit?: unknown };
+
+/** A JWT taken apart, nothing verified. */
+export type DecodedJwt = { header: JwtHeader; payload: Record<string, unknown>; signature: Uint8Array };
+
+/** Takes a compact JWS apart without verifying it; undefined for anything that is not one. Never use its claims as facts. Source: RFC 7519 section 7.2. */
+export function decodeJwt(token: string): DecodedJwt | undefined {
+  const parts = token.split('.');
+  if (parts.length !== 3) return undefined;
+  const header = decodeJsonPart(parts[0] as string);
+  const payload = decodeJsonPart(parts[1] as string);
+  const signature = decodeBase64url(parts[2] as string);
+  if (!header || !payload || !signature || typeof header.alg !== 'string') return undefined;
+  return { header: header as JwtHeader, payload, signature };
+}
+
+function decodeJsonPart(part: string): Record<string, unknown> | undefined {
+  const bytes = decodeBase64url(part);
+  if (!bytes) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
