@@ -1,0 +1,29 @@
+import type { Seconds } from '@tessera/protocol';
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import type { EventFollower } from './events/event-follower.ts';
+import type { Metrics } from './metrics.ts';
+import type { Registry } from './registry.ts';
+import type { Passwords } from './secrets/password.ts';
+import type { Random } from './secrets/random.ts';
+import type { RootKeys } from './secrets/root-keys.ts';
+import type { Store } from './store/store.ts';
+import type { SigningKeys } from './tokens/signing-keys.ts';
+
+/** What endpoints, admin resources and commands work with. Made in one place: `server.ts`. */
+export type Context = {
+  config: Config;
+  store: Store;
+  rootKeys: RootKeys;
+  signingKeys: SigningKeys;
+  registry: Registry;
+  passwords: Passwords;
+  follower: EventFollower;
+  random: Random;
+  /** The time in seconds. */
+  now: () => Seconds;
+  /** The time in milliseconds, for ids and measuring. */
+  nowMs: () => number;
+  log: Logger;
+  metrics: Metrics;
+};

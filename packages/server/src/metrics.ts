@@ -1,0 +1,75 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The server's Prometheus metrics. */
+export type Metrics = {
+  /** All of them, in the text format of Prometheus. */
+  expose(): Promise<string>;
+  contentType: string;
+  tokensIssued: Counter<'grant_type'>;
+  refreshes: Counter<'verdict'>;
+  introspections: Counter<'active'>;
+  refusals: Counter<'endpoint' | 'reason'>;
+  signIns: Counter<'outcome'>;
+  endings: Counter<'kind' | 'reason'>;
+  feedReceivers: Gauge;
+  requestSeconds: Histogram<'endpoint'>;
+};
+
+/** Makes a registry of its own, so that several servers can live in one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    expose: () => registry.metrics(),
+    contentType: registry.contentType,
+    tokensIssued: new Counter({
+      name: 'tessera_tokens_issued_total',
+      help: 'Access tokens issued.',
+      labelNames: ['grant_type'],
+      registers,
+    }),
+    refreshes: new Counter({
+      name: 'tessera_refreshes_total',
+      help: 'Refresh tokens judged, by verdict.',
+      labelNames: ['verdict'],
+      registers,
+    }),
+    introspections: new Counter({
+      name: 'tessera_introspections_total',
+      help: 'Tokens introspected.',
+      labelNames: ['active'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'tessera_refusals_total',
+      help: 'Requests refused, by reason.',
+      labelNames: ['endpoint', 'reason'],
+      registers,
+    }),
+    signIns: new Counter({
+      name: 'tessera_sign_ins_total',
+      help: 'Sign-ins, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    endings: new Counter({
+      name: 'tessera_endings_total',
+      help: 'Sessions and grants ended.',
+      labelNames: ['kind', 'reason'],
+      registers,
+    }),
+    feedReceivers: new Gauge({
+      name: 'tessera_feed_receivers',
+      help: 'Polls of the revocation feed under way.',
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'tessera_request_seconds',
+      help: 'Time to answer, in seconds.',
+      labelNames: ['endpoint'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,99 @@
+import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** The cost of a password hash: OWASP's first choice for argon2id, 19 MiB and two passes. */
+const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
+
+/** How many passwords may wait to be hashed before the server says it is full. */
+const longestQueue = 200;
+
+/** Thrown when too many passwords wait; answered with 503 and `Retry-After`. */
+export class PasswordQueueFull extends Error {
+  readonly code = 'password_queue_full';
+}
+
+/**
+ * Hashes and checks passwords with argon2id (RFC 9106) on the thread pool: at most `concurrency` at once, the others wait in the order they
+ * came, so that hashing never takes all threads from the rest of the server.
+ */
+export class Passwords {
+  readonly #concurrency: number;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(concurrency = 2) {
+    this.#concurrency = concurrency;
+  }
+
+  /** A PHC string of the password, under a fresh salt. */
+  async hash(password: string): Promise<string> {
+    const salt = randomBytes(16);
+    const tag = await this.#derive(password, salt, cost);
+    return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`;
+  }
+
+  /** True when the password has that hash. Without a hash it works as long as with one and says false: an unknown user costs what a known one costs. */
+  async verify(password: string, hash: string | undefined): Promise<boolean> {
+    const parsed = hash === undefined ? undefined : parsePhc(hash);
+    const tag = await this.#derive(password, parsed?.salt ?? Buffer.alloc(16), parsed?.cost ?? cost);
+    return parsed !== undefined && tag.length === parsed.tag.length && timingSafeEqual(tag, parsed.tag);
+  }
+
+  async #derive(
+    password: string,
+    nonce: Buffer,
+    { memory, passes, parallelism, tagLength }: typeof cost,
+  ): Promise<Buffer> {
+    if (this.#waiting.length >= longestQueue)
+      throw new PasswordQueueFull('too many passwords wait to be checked; try again shortly');
+    if (this.#running >= this.#concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running++;
+    try {
+      // NFC, so that the same password typed on two systems is the same bytes (RFC 8265 section 4.2).
+      const message = Buffer.from(password.normalize('NFC'), 'utf8');
+      return await new Promise<Buffer>((resolve, reject) =>
+        argon2('argon2id', { message, nonce, memory, passes, parallelism, tagLength }, (error, tag) =>
+          error ? reject(error) : resolve(tag),
+        ),
+      );
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+/** True for a PHC string of argon2id that `Passwords.verify` can check. */
+export function isPasswordHash(text: string): boolean {
+  return parsePhc(text) !== undefined;
+}
+
+function parsePhc(text: string): { cost: typeof cost; salt: Buffer; tag: Buffer } | undefined {
+  const match =
+    /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,88})\$([A-Za-z0-9+/]{16,88})$/.exec(
+      text,
+    );
+  if (!match) return undefined;
+  const [, memory, passes, parallelism, salt, tag] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const tagBytes = Buffer.from(tag, 'base64');
+  return {
+    cost: {
+      memory: Number(memory),
+      passes: Number(passes),
+      parallelism: Number(parallelism),
+      tagLength: tagBytes.length,
+    },
+    salt: Buffer.from(salt, 'base64'),
+    tag: tagBytes,
+  };
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}
