@@ -51,6 +51,7 @@ export async function verifyDpopProof(proof: string, expected: DpopExpectation):
       typ: 'dpop+jwt',
       algorithms: [...dpopAlgorithms],
       clockTolerance: Number.MAX_SAFE_INTEGER,
+      currentDate: new Date(expected.now * 1000),
     });
   } catch {
     return refuse('typ, alg or signature is wrong');
@@ -92,10 +93,16 @@ function sameUrl(a: string, b: string): boolean {
 function normalizeUrl(text: string): string | undefined {
   try {
     const url = new URL(text);
-    return `${url.protocol}//${url.host}${url.pathname}`;
+    return `${url.protocol}//${url.host}${url.pathname.replace(/%[0-9a-f]{2}/gi, normalizeEscape)}`;
   } catch {
     return undefined;
   }
+}
+
+/** RFC 3986 section 6.2.2: an escape is written in upper case, and not at all for a character that needs none. */
+function normalizeEscape(escaped: string): string {
+  const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+  return /[A-Za-z0-9._~-]/.test(character) ? character : escaped.toUpperCase();
 }
 
 function refuse(reason: string): DpopVerdict {

@@ -127,6 +127,7 @@ export const refusalReasons = {
   key_revoked: 'The key that signed the token was revoked.',
   revocations_stale: 'What has been revoked is not known recently enough, and the policy is to refuse.',
   introspection_failed: 'The introspection endpoint could not be asked.',
+  keys_unavailable: "The issuer's keys could not be fetched.",
   // rights at the server's own endpoints
   not_yours: 'The token was not issued to, or for, whoever asks.',
   permission_missing: 'The caller lacks the permission for this.',

@@ -94,22 +94,23 @@ export function securityEventOf(revocation: Revocation, at: Seconds): Pick<Secur
   }
 }
 
-/** What a SET of the feed ends, or undefined for an event this version does not know or a SET that lacks what its event needs. */
-export function revocationOf(claims: SecurityEventClaims): Revocation | undefined {
-  const [uri, payload] = Object.entries(claims.events)[0] ?? [];
-  const until = payload?.until;
-  if (typeof until !== 'number') return undefined;
-  const { session, user, id } = claims.sub_id as {
-    session?: { id?: unknown };
-    user?: { iss?: unknown; sub?: unknown };
-    id?: unknown;
-  };
+/**
+ * What a SET of the feed ends, or undefined for an event this version does not know or a SET that lacks what its event needs. Takes the claims as
+ * they came: a right signature says who wrote them, not that they are whole.
+ */
+export function revocationOf(claims: Pick<SecurityEventClaims, 'sub_id' | 'events'>): Revocation | undefined {
+  const subject = recordOf(claims.sub_id);
+  const [uri, event] = Object.entries(recordOf(claims.events)).find(([name]) => isFeedEventUri(name)) ?? [];
+  const { until, epoch } = recordOf(event);
+  if (!isFiniteNumber(until)) return undefined;
   if (uri === eventUris.sessionRevoked) {
-    if (typeof session?.id !== 'string') return undefined;
-    return { kind: 'session', sid: session.id, iss: String(user?.iss), sub: String(user?.sub), until };
+    const { id: sid } = recordOf(subject.session);
+    const { iss, sub } = recordOf(subject.user);
+    if (!isText(sid) || !isText(iss) || !isText(sub)) return undefined;
+    return { kind: 'session', sid, iss, sub, until };
   }
-  if (typeof id !== 'string') return undefined;
-  const epoch = payload?.epoch;
+  const { id } = subject;
+  if (!isText(id)) return undefined;
   switch (uri) {
     case eventUris.grantRevoked:
       return { kind: 'grant', grant_id: id, until };
@@ -118,12 +119,29 @@ export function revocationOf(claims: SecurityEventClaims): Revocation | undefine
     case eventUris.keyRevoked:
       return { kind: 'key', kid: id, until };
     case eventUris.clientEpochRaised:
-      return typeof epoch === 'number' ? { kind: 'client-epoch', client_id: id, epoch, until } : undefined;
+      return isFiniteNumber(epoch) ? { kind: 'client-epoch', client_id: id, epoch, until } : undefined;
     case eventUris.issuerEpochRaised:
-      return typeof epoch === 'number' ? { kind: 'issuer-epoch', epoch, until } : undefined;
+      return isFiniteNumber(epoch) ? { kind: 'issuer-epoch', epoch, until } : undefined;
     default:
       return undefined;
   }
+}
+
+/** True for the URI of an event that the revocation feed carries. */
+export function isFeedEventUri(uri: string): boolean {
+  return (Object.values(eventUris) as string[]).includes(uri);
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
 }
 
 function opaque(id: string): Record<string, unknown> {
