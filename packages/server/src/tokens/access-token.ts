@@ -1,0 +1,127 @@
+import { createHmac } from 'node:crypto';
+import { type AccessTokenClaims, accessTokenType, decodeJwt, type Seconds } from '@tessera/protocol';
+import type { Context } from '../context.ts';
+import { sameText, seal, unseal } from '../secrets/sealed.ts';
+import type { ClientRecord, GrantRecord, ResourceServerRecord } from '../store/records.ts';
+import { encodeJson } from './signing-keys.ts';
+
+/** What an access token is made from. `grant` and `subject.userId` are absent for a client acting for itself. */
+export type AccessTokenFacts = {
+  client: ClientRecord;
+  grant: GrantRecord | undefined;
+  sub: string;
+  /** `aud`, in the order asked for. */
+  audiences: string[];
+  resourceServers: ResourceServerRecord[];
+  scopes: string[];
+  roles: string[];
+  permissions: string[];
+  /** The key the token is bound to; undefined: a bearer token. */
+  jkt: string | undefined;
+  issuerEpoch: number;
+  iat: Seconds;
+  exp: Seconds;
+};
+
+const opaquePrefix = 'tsa_';
+
+type Tools = Pick<Context, 'config' | 'signingKeys' | 'rootKeys' | 'random' | 'nowMs'>;
+
+/**
+ * An access token: a JWT signed with the algorithm of its resource server, or, where the resource server wants opaque ones, the same claims sealed so that only
+ * introspection reads them; neither leaves a row behind. It names nobody beyond `sub`. Source: RFC 9068 section 2, RFC 9449 section 6.
+ */
+export function issueAccessToken(tools: Tools, facts: AccessTokenFacts): string {
+  const claims = accessTokenClaims(tools, facts);
+  const server = facts.resourceServers[0];
+  if (server?.tokenFormat === 'opaque')
+    return opaquePrefix + seal(tools.rootKeys, 'access-token', claims, tools.random);
+  if (server?.algorithm === 'HS256') return signHs256(tools, server, claims);
+  return tools.signingKeys.sign(server?.algorithm ?? 'ES256', accessTokenType, claims);
+}
+
+function accessTokenClaims(tools: Tools, facts: AccessTokenFacts): AccessTokenClaims {
+  const { client, grant, audiences } = facts;
+  const claims: AccessTokenClaims = {
+    iss: tools.config.issuer,
+    sub: facts.sub,
+    aud: audiences.length === 1 ? (audiences[0] as string) : audiences,
+    client_id: client.clientId,
+    jti: Buffer.from(tools.random(16)).toString('base64url'),
+    iat: facts.iat,
+    nbf: facts.iat,
+    exp: facts.exp,
+    scope: facts.scopes.join(' '),
+  };
+  if (grant) {
+    claims.auth_time = grant.authTime;
+    claims.acr = grant.acr;
+    claims.amr = grant.amr;
+    claims.grant_id = grant.grantId;
+    // An offline grant outlives its session: its tokens must not die with that sid.
+    if (grant.kind === 'session') claims.sid = grant.sid;
+  }
+  if (facts.roles.length > 0) claims.roles = facts.roles;
+  if (facts.permissions.length > 0) claims.permissions = facts.permissions;
+  if (facts.jkt !== undefined) claims.cnf = { jkt: facts.jkt };
+  if (client.epoch > 0) claims.client_epoch = client.epoch;
+  if (facts.issuerEpoch > 0) claims.issuer_epoch = facts.issuerEpoch;
+  return claims;
+}
+
+/**
+ * The claims of an access token that this issuer made, its expiry not judged; undefined for anything else, also for ID tokens and for tokens signed by a revoked
+ * key. `resourceServers`: those whose own secret may have signed it.
+ */
+export function readAccessToken(
+  tools: Pick<Context, 'config' | 'signingKeys' | 'rootKeys'>,
+  resourceServers: readonly ResourceServerRecord[],
+  token: string,
+): AccessTokenClaims | undefined {
+  if (token.startsWith(opaquePrefix))
+    return unseal(tools.rootKeys, 'access-token', token.slice(opaquePrefix.length)) as AccessTokenClaims | undefined;
+  const decoded = decodeJwt(token);
+  if (!decoded) return undefined;
+  const { header, payload, signature } = decoded;
+  if (header.typ?.toLowerCase() !== accessTokenType || header.crit !== undefined || payload.iss !== tools.config.issuer)
+    return undefined;
+  const input = token.slice(0, token.lastIndexOf('.'));
+  const holds =
+    header.alg === 'HS256'
+      ? isSignedByResourceServer(tools, resourceServers, payload.aud, input, signature)
+      : typeof header.kid === 'string' && tools.signingKeys.verify(header.kid, header.alg, input, signature);
+  return holds ? (payload as AccessTokenClaims) : undefined;
+}
+
+function signHs256(tools: Tools, server: ResourceServerRecord, claims: AccessTokenClaims): string {
+  const secret = resourceServerSecret(tools, server);
+  if (!secret)
+    throw new TypeError(
+      `resource server "${server.resourceServerId}": its secret cannot be opened; check the root keys`,
+    );
+  const input = `${encodeJson({ alg: 'HS256', typ: accessTokenType })}.${encodeJson(claims)}`;
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
+}
+
+function isSignedByResourceServer(
+  tools: Pick<Context, 'rootKeys'>,
+  resourceServers: readonly ResourceServerRecord[],
+  aud: unknown,
+  input: string,
+  signature: Uint8Array,
+): boolean {
+  const server = resourceServers.find(
+    (one) => one.algorithm === 'HS256' && [aud].flat().some((name) => one.audiences.includes(String(name))),
+  );
+  const secret = server && resourceServerSecret(tools, server);
+  if (!secret) return false;
+  return sameText(
+    createHmac('sha256', secret).update(input).digest('base64url'),
+    Buffer.from(signature).toString('base64url'),
+  );
+}
+
+function resourceServerSecret(tools: Pick<Context, 'rootKeys'>, server: ResourceServerRecord): string | undefined {
+  const opened = server.encryptedSecret && unseal(tools.rootKeys, 'stored-secret', server.encryptedSecret);
+  return typeof opened === 'string' ? opened : undefined;
+}

@@ -1,0 +1,53 @@
+import type { ClientRecord, ResourceServerRecord, UserRecord } from '../store/records.ts';
+import { openIdScopes } from './user-claims.ts';
+
+/** Scopes sorted by what may be done with them. */
+export type ScopeJudgement = { allowed: string[]; unknown: string[]; refused: string[] };
+
+/**
+ * Judges the scopes asked for: those of OpenID Connect and of the resource servers at hand are known; a client has those it is registered for; and a scope
+ * that stands in a permission rule is for users with such a role alone. `user` undefined: a client acting for itself. Pure.
+ */
+export function judgeScopes(
+  asked: readonly string[],
+  client: Pick<ClientRecord, 'scopes' | 'offlineAccess' | 'grantTypes'>,
+  user: Pick<UserRecord, 'roles'> | undefined,
+  resourceServers: readonly ResourceServerRecord[],
+): ScopeJudgement {
+  const judgement: ScopeJudgement = { allowed: [], unknown: [], refused: [] };
+  for (const scope of asked) {
+    const servers = resourceServers.filter((one) => Object.hasOwn(one.scopes, scope));
+    const isOpenId = openIdScopes.includes(scope);
+    if (servers.length === 0 && !isOpenId) judgement.unknown.push(scope);
+    else if (isOpenId && !user) judgement.refused.push(scope);
+    else if (scope === 'offline_access' ? !client.offlineAccess : !client.scopes.includes(scope))
+      judgement.refused.push(scope);
+    else if (user && !isOpenId && !servers.some((server) => mayHave(server, user, scope)))
+      judgement.refused.push(scope);
+    else judgement.allowed.push(scope);
+  }
+  return judgement;
+}
+
+/** What a user's roles give at these resource servers: the roles that mean something there, and everything they permit. Pure. */
+export function permissionsOf(
+  user: Pick<UserRecord, 'roles'> | undefined,
+  resourceServers: readonly ResourceServerRecord[],
+): { roles: string[]; permissions: string[] } {
+  const roles = new Set<string>();
+  const permissions = new Set<string>();
+  for (const server of resourceServers)
+    for (const role of user?.roles ?? []) {
+      if (!Object.hasOwn(server.roles, role)) continue;
+      roles.add(role);
+      for (const permission of server.roles[role] ?? []) permissions.add(permission);
+    }
+  return { roles: [...roles], permissions: [...permissions] };
+}
+
+function mayHave(server: ResourceServerRecord, user: Pick<UserRecord, 'roles'>, scope: string): boolean {
+  const isRuled = Object.values(server.roles).some((permitted) => permitted.includes(scope));
+  return (
+    !isRuled || user.roles.some((role) => Object.hasOwn(server.roles, role) && server.roles[role]?.includes(scope))
+  );
+}
