@@ -1,0 +1,15 @@
+export type { AuthorizationParameters, AuthorizationRequest, PendingAuthorization } from './authorization-request.ts';
+export type { AuthorizedFetchBody, Authorizer } from './authorized-fetch.ts';
+export { type AxiosLike, type AxiosRequestLike, createAxiosInterceptor } from './axios-interceptor.ts';
+export { type DecodedJwt, decodeJwt, type JwtClaims } from './decode-jwt.ts';
+export { describeToken, type TokenDescription } from './describe-token.ts';
+export { type DpopKeys, memoryDpopKeys } from './dpop-keys.ts';
+export { type ErrorCode, type ErrorDetails, errorCodes, isClientError, TesseraClientError } from './errors.ts';
+export { type Expiring, type ExpiryOptions, expiresIn, isExpired } from './expiry.ts';
+export { defaultRetryPolicy, type RetryPolicy } from './patient-request.ts';
+export { type ClientRuntime, systemRuntime } from './runtime.ts';
+export type { Seconds } from './seconds.ts';
+export { type RequestAuthorization, type SignOutResult, type TokenChange, TokenClient } from './token-client.ts';
+export type { Exclusively, TokenClientOptions } from './token-client-options.ts';
+export type { TokenSet, UserClaims } from './token-set.ts';
+export { memoryStorage, type TokenStorage } from './token-storage.ts';

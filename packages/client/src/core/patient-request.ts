@@ -1,0 +1,81 @@
+import { isClientError, TesseraClientError } from './errors.ts';
+import { parseRetryAfter } from './retry-after.ts';
+import type { ClientRuntime } from './runtime.ts';
+
+/** How long to insist when no answer comes. */
+export type RetryPolicy = {
+  /** Requests in all, the first included. Default 4. */
+  attempts: number;
+  /** The pause after the first failure; each further one is twice as long. Default 400. A random quarter is added, so that clients do not return in step. */
+  firstWaitMs: number;
+  /** A server that asks for a longer pause than this is not waited for: the error carries `retryAfter`. Default 5000. */
+  longestWaitMs: number;
+  /** The time limit of each single request. Default 10000. */
+  timeoutMs: number;
+};
+
+/** Four attempts within about three seconds of pauses: well inside the server's retry window of a rotated refresh token (30 s). */
+export const defaultRetryPolicy: RetryPolicy = {
+  attempts: 4,
+  firstWaitMs: 400,
+  longestWaitMs: 5000,
+  timeoutMs: 10_000,
+};
+
+/**
+ * Sends a request that may safely be repeated until an answer comes, with bounded back-off. An answer is anything but a lost connection, a time limit,
+ * 408, 425, 429 or 5xx. A `Retry-After` lengthens the pause. Throws `network` or `server_unavailable` when patience ends; every other error passes through.
+ */
+export async function requestPatiently(
+  runtime: ClientRuntime,
+  policy: RetryPolicy,
+  send: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await sendOnce(runtime, policy, send);
+    if (outcome instanceof Response) return outcome;
+    const waitMs = Math.max(backOffMs(runtime, policy, attempt), (outcome.retryAfter ?? 0) * 1000);
+    if (attempt >= policy.attempts || waitMs > policy.longestWaitMs) throw outcome;
+    await runtime.wait(waitMs);
+  }
+}
+
+/** The `fetch` to hand to `send`: a missing or cut answer becomes `network`, and the whole body is read before the answer counts as one. */
+export function completeFetch(runtime: ClientRuntime): (input: string, init?: RequestInit) => Promise<Response> {
+  return async (input, init) => {
+    try {
+      const response = await runtime.fetch(input, init);
+      // A redirected token request would carry secrets to an address nobody checked; browsers show such a response as status 0.
+      if (response.type === 'opaqueredirect' || response.status === 0) return Response.json({}, { status: 400 });
+      const body = await response.arrayBuffer();
+      return new Response(body.byteLength === 0 ? null : body, { status: response.status, headers: response.headers });
+    } catch (cause) {
+      throw new TesseraClientError('network', `no answer from ${new URL(input).origin}`, { cause });
+    }
+  };
+}
+
+async function sendOnce(
+  runtime: ClientRuntime,
+  policy: RetryPolicy,
+  send: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response | TesseraClientError> {
+  try {
+    const response = await send(AbortSignal.timeout(policy.timeoutMs));
+    if (!isWorthRetrying(response.status)) return response;
+    const retryAfter = parseRetryAfter(response.headers.get('retry-after'), runtime.now());
+    return new TesseraClientError('server_unavailable', `the server answered ${response.status}`, { retryAfter });
+  } catch (error) {
+    if (isClientError(error, 'network')) return error;
+    throw error;
+  }
+}
+
+function isWorthRetrying(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
+function backOffMs(runtime: ClientRuntime, policy: RetryPolicy, attempt: number): number {
+  const jitter = (runtime.random(1)[0] ?? 0) / 255 / 4;
+  return Math.round(policy.firstWaitMs * 2 ** (attempt - 1) * (1 + jitter));
+}

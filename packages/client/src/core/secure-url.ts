@@ -1,0 +1,33 @@
+import { TesseraClientError } from './errors.ts';
+
+/**
+ * Tells whether secrets may travel to an address: https anywhere, plain http only on the loopback interface, where no network is crossed.
+ * Source: OAuth 2.1 section 1.5, RFC 8252 section 8.3.
+ */
+export function isSecureUrl(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
+}
+
+/** Parses an address and throws `insecure_url` unless secrets may travel there. `what` names it in the message. */
+export function parseSecureUrl(text: string | URL, what: string): URL {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new TypeError(`${what} must be an absolute URL`);
+  }
+  if (isSecureUrl(url)) return url;
+  throw new TesseraClientError(
+    'insecure_url',
+    `${what} must be https, or http on the loopback interface; its origin is ${url.origin}`,
+  );
+}
+
+function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127(\.\d{1,3}){3}$/.test(hostname)
+  );
+}

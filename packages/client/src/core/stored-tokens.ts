@@ -1,0 +1,54 @@
+import { TesseraClientError } from './errors.ts';
+import { parseTokenSet, type TokenSet } from './token-set.ts';
+import type { TokenStorage } from './token-storage.ts';
+
+/**
+ * The token set as the storage adapter holds it now. Reads it afresh every time, because another tab may have changed it; parsing is
+ * skipped while the text is the same.
+ */
+export class StoredTokens {
+  readonly #storage: TokenStorage;
+  readonly #key: string;
+  #lastText: string | undefined;
+  #lastTokens: TokenSet | undefined;
+
+  constructor(storage: TokenStorage, key: string) {
+    this.#storage = storage;
+    this.#key = key;
+  }
+
+  /** The stored tokens, if any. What cannot be read is removed and reported as `storage_corrupt`; an adapter that throws, as `storage_unavailable`. */
+  async read(): Promise<TokenSet | undefined> {
+    const text = await guard('read', () => this.#storage.get(this.#key));
+    if (text === undefined || text === null) return undefined;
+    if (text === this.#lastText) return this.#lastTokens;
+    const tokens = parseTokenSet(text);
+    if (tokens === undefined) {
+      await this.remove();
+      throw new TesseraClientError('storage_corrupt', 'the stored tokens could not be read and were removed');
+    }
+    this.#lastText = text;
+    this.#lastTokens = tokens;
+    return tokens;
+  }
+
+  async write(tokens: TokenSet): Promise<void> {
+    await guard('written', () => this.#storage.set(this.#key, JSON.stringify(tokens)));
+  }
+
+  async remove(): Promise<void> {
+    this.#lastText = undefined;
+    this.#lastTokens = undefined;
+    await guard('removed', () => this.#storage.remove(this.#key));
+  }
+}
+
+/** Runs a storage operation; what it throws becomes `storage_unavailable`, without the adapter's message, which may quote the value. */
+export async function guard<T>(what: 'read' | 'written' | 'removed', work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const name = cause instanceof Error ? cause.name : typeof cause;
+    throw new TesseraClientError('storage_unavailable', `the storage adapter threw ${name}; nothing could be ${what}`);
+  }
+}

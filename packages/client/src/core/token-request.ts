@@ -1,0 +1,83 @@
+import * as oauth from 'oauth4webapi';
+import { createDpopProof } from './dpop-proof.ts';
+import { isClientError, TesseraClientError } from './errors.ts';
+import { oauthRequestOptions } from './oauth-options.ts';
+import { requestPatiently } from './patient-request.ts';
+import type { ProtocolContext } from './protocol-context.ts';
+
+/** Options of one token request, with the DPoP proof among the headers. */
+export type TokenRequestOptions = ReturnType<typeof oauthRequestOptions> & { headers: Record<string, string> };
+
+/**
+ * Sends a token request with a DPoP proof if there is a key, patiently, and once more at once if the server asks for a nonce
+ * (`use_dpop_nonce`). Every sending has a proof of its own. Source: RFC 9449 sections 5 and 8.
+ */
+export async function requestTokens(
+  context: ProtocolContext,
+  key: CryptoKeyPair | undefined,
+  send: (options: TokenRequestOptions) => Promise<Response>,
+): Promise<Response> {
+  const server = await context.server();
+  const url = new URL(server.token_endpoint ?? '');
+  return requestPatiently(context.runtime, context.retry, async (signal) => {
+    const sendWithProof = async () => {
+      const headers: Record<string, string> = key === undefined ? {} : { dpop: await proofFor(context, key, url) };
+      const response = await send({ ...oauthRequestOptions(context.runtime, signal), headers });
+      return { response, nonce: context.nonces.remember(url, response.headers.get('dpop-nonce')) };
+    };
+    const first = await sendWithProof();
+    if (first.nonce === undefined || !(await asksForNonce(first.response))) return first.response;
+    return (await sendWithProof()).response;
+  });
+}
+
+/** Turns what oauth4webapi throws into an error of ours. Its causes quote tokens, so none of them is passed on; `invalid_grant` becomes `grantCode`. */
+export function asClientError(
+  error: unknown,
+  grantCode: 'refresh_refused' | 'authorization_refused',
+): TesseraClientError {
+  if (isClientError(error)) return error;
+  if (error instanceof oauth.ResponseBodyError) {
+    const { error_description } = error;
+    const code = error.error === 'invalid_grant' ? grantCode : 'server_refused';
+    return new TesseraClientError(code, `the token endpoint answered ${printable(error.error)}`, {
+      error: error.error,
+      error_description,
+    });
+  }
+  if (error instanceof oauth.WWWAuthenticateChallengeError) {
+    const refusal = error.cause[0]?.parameters.error ?? 'invalid_client';
+    return new TesseraClientError('server_refused', `the token endpoint answered ${printable(refusal)}`, {
+      error: refusal,
+    });
+  }
+  const message = error instanceof Error ? error.message : 'unknown failure';
+  const code = /\bJW[TS]\b|ID Token/.test(message) ? 'invalid_id_token' : 'invalid_response';
+  return new TesseraClientError(code, `the token response was not accepted: ${message}`);
+}
+
+async function proofFor(context: ProtocolContext, key: CryptoKeyPair, url: URL): Promise<string> {
+  const { runtime, nonces } = context;
+  return createDpopProof({
+    key,
+    method: 'POST',
+    url,
+    nonce: nonces.get(url),
+    now: runtime.now(),
+    random: runtime.random(16),
+  });
+}
+
+async function asksForNonce(response: Response): Promise<boolean> {
+  if (response.status !== 400 && response.status !== 401) return false;
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined);
+  return typeof body === 'object' && body !== null && (body as { error?: unknown }).error === 'use_dpop_nonce';
+}
+
+/** An error code is sent by the server and could be anything; what does not look like one (RFC 6749 section 5.2) stays out of messages. */
+export function printable(error: string): string {
+  return /^[a-z0-9_.:-]{1,64}$/i.test(error) ? error : 'an error';
+}
