@@ -22,7 +22,6 @@ export function readParameters(text: string): ParametersResult {
   for (const [name, value] of new URLSearchParams(text)) {
     if (++count > 100) return refuse('there are more than 100 parameters');
     if (value === '') continue;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
     if (/[\0\ufffd]/.test(value) || /[\0\ufffd]/.test(name))
       return refuse('a parameter is not UTF-8 text, or has a NUL');
     if (repeatable.has(name)) repeated[name] = [...(repeated[name] ?? []), value];

@@ -1,0 +1,94 @@
+import { largestAllowedSkew } from '@tessera/protocol';
+import { authenticateClient } from '../client-auth/authenticate-client.ts';
+import type { Context } from '../context.ts';
+import { type Input, json, type Output } from '../http/message.ts';
+import { readForm } from '../http/parameters.ts';
+import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { endingNow } from '../sessions/ending.ts';
+import type { ClientRecord } from '../store/records.ts';
+import type { Change } from '../store/store.ts';
+import { readAccessToken } from '../tokens/access-token.ts';
+import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
+import { methodRefusal } from './token.ts';
+
+/** After so many single access tokens of one grant are revoked, the grant ends instead: edges remember a bounded number of entries. */
+const mostSingleTokens = 8;
+
+/**
+ * The revocation endpoint. A refresh token of any generation ends its grant and with it every token under it; an access token is revoked alone. Unknown tokens are answered
+ * as revoked ones. Source: RFC 7009.
+ */
+export async function revocationEndpoint(context: Context, input: Input): Promise<Output> {
+  const refusal = await revoke(context, input);
+  return refusal ? answerRefusal(context, input, 'revocation', refusal) : json(200, {});
+}
+
+async function revoke(context: Context, input: Input): Promise<Refusal | undefined> {
+  if (input.method !== 'POST') return methodRefusal('POST');
+  const form = readForm(input.headers['content-type'], input.body);
+  if (!form.ok) return refuse('invalid_request', 'malformed_request', form.description);
+  const authenticated = await authenticateClient(context, input, form.parameters);
+  if (authenticated.kind === 'refuse') return authenticated;
+  const { client } = authenticated;
+  const { token } = form.parameters;
+  if (token === undefined)
+    return refuse('invalid_request', 'parameter_missing', 'token is missing', { facts: { clientId: client.clientId } });
+  const outcome = await revokeRefreshToken(context, client, token);
+  return outcome === 'not-one' ? revokeAccessToken(context, client, token) : outcome;
+}
+
+async function revokeRefreshToken(
+  context: Context,
+  client: ClientRecord,
+  token: string,
+): Promise<Refusal | undefined | 'not-one'> {
+  const presented = openRefreshToken(context.rootKeys, token);
+  if (!presented) return 'not-one';
+  const grant = await context.store.getGrant(presented.grantId);
+  if (!grant || grant.secretDigest !== digestGrantSecret(presented.secret)) return undefined;
+  if (grant.clientId !== client.clientId) return foreign(client, grant.grantId);
+  const ending = await endingNow(context, 'token_revoked', { kind: 'client', clientId: client.clientId });
+  await context.store.commit([{ change: 'end-grants', where: { grantId: grant.grantId }, ending }]);
+  context.metrics.endings.inc({ kind: 'grant', reason: 'token_revoked' });
+  return undefined;
+}
+
+async function revokeAccessToken(context: Context, client: ClientRecord, token: string): Promise<Refusal | undefined> {
+  const claims = readAccessToken(context, await context.registry.resourceServers(), token);
+  const now = context.now();
+  if (!claims || claims.exp <= now) return undefined;
+  if (claims.client_id !== client.clientId) return foreign(client, claims.grant_id);
+  const until = claims.exp + largestAllowedSkew;
+  const { grant_id: grantId, jti } = claims;
+  const actor = { kind: 'client', clientId: client.clientId } as const;
+  const bucket = `revoked-tokens:${grantId}`;
+  if (grantId !== undefined && ((await context.store.getBuckets([bucket]))[0]?.level ?? 0) >= mostSingleTokens) {
+    const ending = await endingNow(context, 'token_revoked', actor);
+    await context.store.commit([{ change: 'end-grants', where: { grantId }, ending }]);
+    return undefined;
+  }
+  const changes: Change[] = [{ change: 'remember', key: `revoked:${jti}`, now, until }];
+  if (grantId !== undefined)
+    changes.push({ change: 'fill-bucket', key: bucket, add: 1, leakPerSecond: 1 / (until - now), at: now });
+  // A conflict means it was revoked before, which is what was asked for.
+  await context.store.commit(changes, [
+    {
+      type: 'token.revoked',
+      at: now,
+      actor,
+      clientId: client.clientId,
+      ...(grantId === undefined ? {} : { grantId, userId: claims.sub }),
+      ...(claims.sid === undefined ? {} : { sid: claims.sid }),
+      data: { jti },
+      audiences: [claims.aud].flat(),
+      until,
+    },
+  ]);
+  return undefined;
+}
+
+function foreign(client: ClientRecord, grantId: string | undefined): Refusal {
+  return refuse('unauthorized_client', 'not_yours', 'the token was not issued to this client', {
+    facts: { clientId: client.clientId, ...(grantId === undefined ? {} : { grantId }) },
+  });
+}

@@ -1,0 +1,73 @@
+import { formatChallenge } from '@tessera/protocol';
+import type { Context } from '../context.ts';
+import { type LiveAccessToken, liveAccessToken } from '../tokens/live-access-token.ts';
+import { readDpop, replayRefusal } from './dpop.ts';
+import type { Input } from './message.ts';
+import { readForm, readParameters } from './parameters.ts';
+import { type Refusal, refuse } from './refusal.ts';
+
+/** An access token that came with a request to one of the server's own resources, judged. */
+export type PresentedAccessToken = Extract<LiveAccessToken, { live: true }> & { kind: 'token' };
+
+/**
+ * Reads and judges the access token of a request to `url`: from the Authorization header, or, with `allowForm`, from the form of a POST; never from the URL.
+ * A token bound to a key needs its proof. Source: RFC 6750 sections 2 and 3, RFC 9449 section 7.
+ */
+export async function presentedAccessToken(
+  context: Context,
+  input: Input,
+  url: string,
+  options: { allowForm: boolean } = { allowForm: false },
+): Promise<PresentedAccessToken | Refusal> {
+  const query = readParameters(input.query);
+  if (query.ok && query.parameters.access_token !== undefined)
+    return challenged(
+      'Bearer',
+      refuse('invalid_request', 'token_in_query', 'send the access token in the Authorization header, not in the URL'),
+    );
+  const found = findToken(input, options.allowForm);
+  if (!found) {
+    const nothing = refuse('invalid_token', 'token_missing', 'an access token is needed');
+    return { ...nothing, headers: { 'www-authenticate': 'Bearer, DPoP' } };
+  }
+  const { scheme, token } = found;
+  const invalid = (reason: Refusal['reason'], facts?: Refusal['facts']) =>
+    challenged(
+      scheme,
+      refuse('invalid_token', reason, 'the access token is invalid, expired or revoked', { ...(facts && { facts }) }),
+    );
+  if (input.repeated.includes('authorization'))
+    return challenged(
+      scheme,
+      refuse('invalid_request', 'malformed_request', 'the Authorization header came more than once'),
+    );
+  const verdict = await liveAccessToken(context, token);
+  if (!verdict.live) return invalid(verdict.reason, { ...(verdict.claims && { clientId: verdict.claims.client_id }) });
+  const facts = { clientId: verdict.claims.client_id };
+  const jkt = verdict.claims.cnf?.jkt;
+  if ((jkt !== undefined) !== (scheme === 'DPoP'))
+    return invalid(jkt === undefined ? 'dpop_key_mismatch' : 'dpop_missing', facts);
+  if (jkt === undefined) return { kind: 'token', ...verdict };
+  const dpop = await readDpop(context, input, url, token);
+  if (dpop.kind === 'refuse') return challenged(scheme, { ...dpop, status: 401, facts });
+  if (dpop.kind === 'none') return invalid('dpop_missing', facts);
+  if (dpop.jkt !== jkt) return invalid('dpop_key_mismatch', facts);
+  const remembered = await context.store.commit([dpop.remember]);
+  if (remembered.outcome === 'conflict') return challenged(scheme, { ...replayRefusal(facts), status: 401 });
+  return { kind: 'token', ...verdict };
+}
+
+/** The refusal with the challenge that goes with it. */
+export function challenged(scheme: 'Bearer' | 'DPoP', refusal: Refusal, scope?: string): Refusal {
+  const challenge = formatChallenge(scheme, { error: refusal.error, error_description: refusal.description, scope });
+  return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': challenge } };
+}
+
+function findToken(input: Input, allowForm: boolean): { scheme: 'Bearer' | 'DPoP'; token: string } | undefined {
+  const match = /^(bearer|dpop) +([A-Za-z0-9._~+/-]+=*)$/i.exec(input.headers.authorization ?? '');
+  if (match) return { scheme: match[1]?.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', token: match[2] as string };
+  if (!allowForm || input.method !== 'POST' || input.headers.authorization !== undefined) return undefined;
+  const form = readForm(input.headers['content-type'], input.body);
+  const token = form.ok ? form.parameters.access_token : undefined;
+  return token === undefined ? undefined : { scheme: 'Bearer', token };
+}

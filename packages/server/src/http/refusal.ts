@@ -1,0 +1,73 @@
+import { errorStatus, type OAuthError, type RefusalReason } from '@tessera/protocol';
+import type { Context } from '../context.ts';
+import { type Input, json, type Output, originOf } from './message.ts';
+
+/** Whom and what a refusal is about, for the operator's eyes. */
+export type RefusalFacts = {
+  clientId?: string;
+  userId?: string;
+  sid?: string;
+  grantId?: string;
+  expected?: string;
+  got?: string;
+};
+
+/**
+ * A request refused, as data: the wire gets `error` and `description`, the log and the event get the rest under the refusal's id. `description`
+ * helps whoever integrates and says nothing about which users, tokens or clients exist.
+ */
+export type Refusal = {
+  kind: 'refuse';
+  error: OAuthError;
+  reason: RefusalReason;
+  description: string;
+  status?: number;
+  headers?: Record<string, string>;
+  facts?: RefusalFacts;
+  /** Given when the id already stands in an event that was committed with the refusal. */
+  refusalId?: string;
+};
+
+/** A refusal. */
+export function refuse(
+  error: OAuthError,
+  reason: RefusalReason,
+  description: string,
+  more: Partial<Refusal> = {},
+): Refusal {
+  return { kind: 'refuse', error, reason, description, ...more };
+}
+
+/** A short random id under which a refusal is found again. */
+export function newRefusalId(context: Pick<Context, 'random'>): string {
+  return Buffer.from(context.random(9)).toString('base64url');
+}
+
+/** Writes the refusal down (log, metric, event) and returns its id. */
+export function recordRefusal(context: Context, input: Input, endpoint: string, refusal: Refusal): string {
+  const refusalId = refusal.refusalId ?? newRefusalId(context);
+  const { reason, error, description, facts } = refusal;
+  context.metrics.refusals.inc({ endpoint, reason });
+  context.log.info({ refusalId, endpoint, error, reason, description, ...facts, ip: input.ip }, 'refused');
+  if (refusal.refusalId === undefined)
+    context.refusals.add({
+      refusalId,
+      endpoint,
+      error,
+      reason,
+      description,
+      facts: facts ?? {},
+      origin: originOf(input),
+    });
+  return refusalId;
+}
+
+/** The refusal as the standard JSON answer. Source: RFC 6749 section 5.2. */
+export function answerRefusal(context: Context, input: Input, endpoint: string, refusal: Refusal): Output {
+  const refusalId = recordRefusal(context, input, endpoint, refusal);
+  return json(
+    refusal.status ?? errorStatus[refusal.error],
+    { error: refusal.error, error_description: refusal.description, refusal_id: refusalId },
+    { ...refusal.headers, 'tessera-refusal-id': refusalId },
+  );
+}

@@ -1,0 +1,46 @@
+import { largestAllowedSkew, type Seconds } from '@tessera/protocol';
+import type { Config } from '../config/config.ts';
+import type { Change, Store } from '../store/store.ts';
+
+/** The setting that remembers the highest access token lifetime ever in force: a lower one of today does not shorten tokens of yesterday. */
+const setting = 'highest_access_token_lifetime';
+
+/** What knowing the longest-lived token needs. */
+export type LifetimeFacts = { config: Pick<Config, 'lifetimes'>; store: Pick<Store, 'get'> };
+
+/**
+ * From when on no access token issued up to `at` is accepted anywhere: `at`, the highest lifetime ever in force, and the largest skew an edge may allow.
+ * An ending that is told to the edges matters until then.
+ */
+export async function tokensUntil(context: LifetimeFacts, at: Seconds): Promise<Seconds> {
+  const { seconds } = await readRemembered(context);
+  return at + Math.max(seconds, context.config.lifetimes.accessToken) + largestAllowedSkew;
+}
+
+/**
+ * The change that makes the store remember an access token lifetime, to be committed together with what brings it into force (the server's own: at its start);
+ * none when as high a one was in force before. Two at once: one conflicts, reads again.
+ */
+export async function rememberLifetime(
+  context: Pick<LifetimeFacts, 'store'>,
+  lifetime: Seconds | undefined,
+): Promise<Change[]> {
+  const { seconds, version } = await readRemembered(context);
+  if (lifetime === undefined || lifetime <= seconds) return [];
+  return [
+    {
+      change: 'put',
+      kind: 'setting',
+      expect: version ?? 'absent',
+      record: { name: setting, version: 0, value: { seconds: lifetime } },
+    },
+  ];
+}
+
+async function readRemembered({
+  store,
+}: Pick<LifetimeFacts, 'store'>): Promise<{ seconds: Seconds; version?: number }> {
+  const record = await store.get('setting', setting);
+  if (!record) return { seconds: 0 };
+  return { seconds: (record.value as { seconds: Seconds }).seconds, version: record.version };
+}

@@ -1,0 +1,73 @@
+import type { Seconds } from '@tessera/protocol';
+import type { ThrottleLimit } from './config/config.ts';
+import type { BucketRecord } from './store/records.ts';
+import type { Change, Store } from './store/store.ts';
+
+/** A bucket that a failure would fill, and its limit. */
+export type Counted = { key: string; limit: ThrottleLimit };
+
+/**
+ * How long, in seconds, one must wait before the next try, or 0: when a bucket is full, until one failure has leaked out. Pure.
+ */
+export function throttleWait(buckets: readonly BucketRecord[], counted: readonly Counted[], now: Seconds): Seconds {
+  let wait = 0;
+  for (const { key, limit } of counted) {
+    const bucket = buckets.find((one) => one.key === key);
+    if (!bucket) continue;
+    const leakPerSecond = limit.failures / limit.window;
+    const level = Math.max(0, bucket.level - Math.max(0, now - bucket.at) * leakPerSecond);
+    if (level + 1 > limit.failures) wait = Math.max(wait, Math.ceil((level + 1 - limit.failures) / leakPerSecond));
+  }
+  return wait;
+}
+
+/** Counts failures in the store, shared by all nodes. */
+export class Throttle {
+  readonly #store: Store;
+  readonly #now: () => Seconds;
+  /** Keys that failed here lately: only these are looked up where each look-up would be felt. */
+  readonly #failedLately = new Map<string, Seconds>();
+
+  constructor(store: Store, now: () => Seconds) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** How long to wait before the next try, in seconds; 0: try now. */
+  async wait(counted: readonly Counted[]): Promise<Seconds> {
+    const buckets = await this.#store.getBuckets(counted.map((one) => one.key));
+    return throttleWait(buckets, counted, this.#now());
+  }
+
+  /** The same for a hot path: costs nothing for who has not failed at this node lately. */
+  async waitIfFailedLately(counted: readonly Counted[]): Promise<Seconds> {
+    if (this.#failedLately.size === 0) return 0;
+    const now = this.#now();
+    const suspects = counted.filter(({ key }) => (this.#failedLately.get(key) ?? 0) > now);
+    return suspects.length === 0 ? 0 : this.wait(suspects);
+  }
+
+  /** Counts one failure. */
+  async failed(counted: readonly Counted[]): Promise<void> {
+    const at = this.#now();
+    for (const { key, limit } of counted) {
+      if (this.#failedLately.size >= 10_000)
+        this.#failedLately.delete(this.#failedLately.keys().next().value as string);
+      this.#failedLately.set(key, at + limit.window);
+    }
+    const changes: Change[] = counted.map(({ key, limit }) => ({
+      change: 'fill-bucket',
+      key,
+      add: 1,
+      leakPerSecond: limit.failures / limit.window,
+      at,
+    }));
+    await this.#store.commit(changes);
+  }
+
+  /** Forgives what was counted, after a success. */
+  async forgive(keys: readonly string[]): Promise<void> {
+    const buckets = await this.#store.getBuckets(keys);
+    if (buckets.length > 0) await this.#store.commit(buckets.map(({ key }) => ({ change: 'empty-bucket', key })));
+  }
+}

@@ -1,0 +1,39 @@
+import type { AccessTokenClaims, RefusalReason } from '@tessera/protocol';
+import type { Context } from '../context.ts';
+import { grantEnd } from '../sessions/grant-end.ts';
+import type { GrantRecord, UserRecord } from '../store/records.ts';
+import { readAccessToken } from './access-token.ts';
+
+/** An access token judged at this moment. */
+export type LiveAccessToken =
+  | {
+      live: true;
+      claims: AccessTokenClaims;
+      grant: GrantRecord | undefined;
+      user: UserRecord | undefined;
+      username: string | undefined;
+    }
+  | { live: false; reason: RefusalReason; claims?: AccessTokenClaims };
+
+/** Judges an access token against everything it hangs on, as the store holds it now: expiry, single revocation, grant, session, user, client, epochs. */
+export async function liveAccessToken(context: Context, token: string): Promise<LiveAccessToken> {
+  const claims = readAccessToken(context, await context.registry.resourceServers(), token);
+  if (!claims) return { live: false, reason: 'token_malformed' };
+  const now = context.now();
+  if (claims.exp <= now) return { live: false, reason: 'token_expired', claims };
+  const [revoked, client, grant] = await Promise.all([
+    context.store.isRemembered(`revoked:${claims.jti}`, now),
+    context.registry.client(claims.client_id),
+    claims.grant_id === undefined ? undefined : context.store.getGrant(claims.grant_id),
+  ]);
+  if (revoked) return { live: false, reason: 'token_revoked', claims };
+  if (!client || client.disabled) return { live: false, reason: 'client_disabled', claims };
+  if ((claims.client_epoch ?? 0) < client.epoch) return { live: false, reason: 'client_cut_off', claims };
+  if ((claims.issuer_epoch ?? 0) < context.issuerEpoch()) return { live: false, reason: 'issuer_cut_off', claims };
+  if (claims.grant_id === undefined)
+    return { live: true, claims, grant: undefined, user: undefined, username: undefined };
+  if (!grant) return { live: false, reason: 'grant_ended', claims };
+  const user = await context.store.get('user', grant.userId);
+  const ended = grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, now);
+  return ended ? { live: false, reason: ended, claims } : { live: true, claims, grant, user, username: user?.username };
+}

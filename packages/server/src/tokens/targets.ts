@@ -1,0 +1,94 @@
+import type { Context } from '../context.ts';
+import { printable } from '../http/parameters.ts';
+import { type Refusal, refuse } from '../http/refusal.ts';
+import type { ClientRecord, ResourceServerRecord } from '../store/records.ts';
+import { openIdScopes } from './user-claims.ts';
+
+/** Where tokens will be used. */
+export type Targets = { kind: 'targets'; audiences: string[]; resourceServers: ResourceServerRecord[] };
+
+/**
+ * Finds the audiences of a request: those it names by `resource`; else the client's default ones; else those of the resource servers whose scopes it asks for;
+ * else the issuer itself. Source: RFC 8707 section 2, RFC 9068 section 3.
+ */
+export async function findTargets(
+  context: Pick<Context, 'registry' | 'config'>,
+  client: Pick<ClientRecord, 'clientId' | 'resources' | 'defaultResources'>,
+  asked: readonly string[],
+  scopes: readonly string[],
+): Promise<Targets | Refusal> {
+  const mayUse = (audience: string) => client.resources === 'any' || client.resources.includes(audience);
+  if (asked.length === 0) {
+    const derived =
+      client.defaultResources.length > 0 ? client.defaultResources : await audiencesOfScopes(context, scopes);
+    const allowed = derived.filter((audience) => mayUse(audience) || client.defaultResources.includes(audience));
+    return serversOf(context, allowed.length > 0 ? allowed : [context.config.issuer]);
+  }
+  for (const audience of asked) {
+    const isUri = URL.canParse(audience) && !audience.includes('#');
+    if (!isUri)
+      return refuse('invalid_target', 'resource_unknown', 'resource must be an absolute URI without fragment', {
+        facts: { clientId: client.clientId },
+      });
+    if (audience !== context.config.issuer && (!(await context.registry.resourceServer(audience)) || !mayUse(audience)))
+      return refuse(
+        'invalid_target',
+        'resource_unknown',
+        `resource "${printable(audience)}" is not one this client may use`,
+        {
+          facts: { clientId: client.clientId, got: printable(audience) },
+        },
+      );
+  }
+  return serversOf(context, [...new Set(asked)]);
+}
+
+/**
+ * Narrows what a grant reaches to what a token request names; without `resource`, all of it. One token has one format and one signature, so resource servers that differ
+ * in these must be asked for one at a time. Source: RFC 8707 section 2.2.
+ */
+export async function narrowTargets(
+  context: Pick<Context, 'registry' | 'config'>,
+  granted: readonly string[],
+  asked: readonly string[],
+): Promise<Targets | Refusal> {
+  const beyond = asked.find((audience) => !granted.includes(audience));
+  if (beyond !== undefined)
+    return refuse(
+      'invalid_target',
+      'resource_not_granted',
+      `resource "${printable(beyond)}" is not among those granted`,
+    );
+  return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : [...granted]));
+}
+
+/** Refuses targets whose resource servers want different kinds of tokens. */
+export function oneKindOfToken(targets: Targets): Targets | Refusal {
+  const kinds = new Set(targets.resourceServers.map((one) => `${one.tokenFormat}/${one.algorithm}`));
+  return kinds.size <= 1
+    ? targets
+    : refuse(
+        'invalid_target',
+        'resource_not_granted',
+        'these resources want different kinds of tokens; ask for one at a time with the resource parameter',
+      );
+}
+
+/** The scopes that mean something at these targets: those of OpenID Connect, and those of the resource servers. Pure. */
+export function scopesAt(targets: Pick<Targets, 'resourceServers'>, scopes: readonly string[]): string[] {
+  return scopes.filter(
+    (scope) => openIdScopes.includes(scope) || targets.resourceServers.some((one) => Object.hasOwn(one.scopes, scope)),
+  );
+}
+
+async function serversOf(context: Pick<Context, 'registry'>, audiences: string[]): Promise<Targets> {
+  const found = await Promise.all(audiences.map((audience) => context.registry.resourceServer(audience)));
+  return { kind: 'targets', audiences, resourceServers: [...new Set(found.filter((one) => one !== undefined))] };
+}
+
+async function audiencesOfScopes(context: Pick<Context, 'registry'>, scopes: readonly string[]): Promise<string[]> {
+  const servers = await context.registry.resourceServers();
+  return servers
+    .filter((one) => scopes.some((scope) => Object.hasOwn(one.scopes, scope)))
+    .flatMap((one) => one.audiences);
+}
