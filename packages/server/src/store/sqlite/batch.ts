@@ -1,0 +1,111 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Change, NewEvent } from '../store.ts';
+import { type Effects, prepareChanges } from './changes.ts';
+import { prepareEventLog } from './event-log.ts';
+import { isEngineFailure } from './failure.ts';
+import { prepareSweep, type SweepBounds } from './sweep.ts';
+
+/** One piece of work for the writer; travels as JSON. */
+export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } | { sweep: SweepBounds };
+
+/**
+ * What became of a task: 0 (committed, ended nothing), what it ended, the index of the change that conflicted, what a sweep removed;
+ * `unavailable` when the engine failed, `refused` when the task itself cannot be written (a bug of the caller).
+ */
+export type Reply =
+  | 0
+  | { ended: { sids: string[]; grantIds: string[] } }
+  | { conflict: number }
+  | { swept: ReturnType<ReturnType<typeof prepareSweep>> }
+  | { unavailable: string }
+  | { refused: string };
+
+// These are one statement, or undo themselves: alone in a commit they need no savepoint.
+const undoThemselves = new Set<Change['change']>([
+  'rotate-grant',
+  'touch-grant',
+  'count-replay',
+  'remember',
+  'touch-session',
+]);
+
+/**
+ * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. Each task has a
+ * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails the whole batch is undone.
+ */
+export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => Reply[] {
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const savepoint = db.prepare('SAVEPOINT task');
+  const release = db.prepare('RELEASE task');
+  const undo = db.prepare('ROLLBACK TO task');
+  const apply = prepareChanges(db);
+  const sweep = prepareSweep(db);
+  const log = prepareEventLog(db);
+
+  function write(task: Task): Reply {
+    if ('sweep' in task) return { swept: sweep(task.sweep) };
+    const effects: Effects = { events: [], sids: [], grantIds: [] };
+    for (const [index, change] of task.changes.entries()) {
+      if (!apply(change, effects)) return { conflict: index };
+    }
+    // The caller's events tell the cause, the others what followed from it.
+    for (const event of task.events) log.append(event);
+    for (const event of effects.events) log.append(event);
+    if (effects.sids.length === 0 && effects.grantIds.length === 0) return 0;
+    return { ended: { sids: effects.sids, grantIds: effects.grantIds } };
+  }
+
+  function writeAlone(json: string): Reply {
+    const task = JSON.parse(json) as Task;
+    if (undoesItself(task)) return write(task);
+    const mark = log.mark();
+    savepoint.run();
+    try {
+      const reply = write(task);
+      if (typeof reply === 'object' && 'conflict' in reply) {
+        undo.run();
+        log.rewind(mark);
+      }
+      release.run();
+      return reply;
+    } catch (error) {
+      if (db.isTransaction) {
+        undo.run();
+        release.run();
+      }
+      log.rewind(mark);
+      throw error;
+    }
+  }
+
+  function replyTo(json: string): Reply {
+    try {
+      return writeAlone(json);
+    } catch (error) {
+      // Some failures end the transaction, and the tasks before this one with it.
+      if (!db.isTransaction || !(error instanceof Error)) throw error;
+      return isEngineFailure(error) ? { unavailable: error.message } : { refused: error.message };
+    }
+  }
+
+  return (tasks) => {
+    try {
+      begin.run();
+      log.begin();
+      const replies = tasks.map(replyTo);
+      log.end();
+      commit.run();
+      return replies;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      const message = error instanceof Error ? error.message : String(error);
+      return tasks.map(() => ({ unavailable: message }));
+    }
+  };
+}
+
+function undoesItself(task: Task): boolean {
+  if ('sweep' in task || task.changes.length !== 1 || task.events.length !== 0) return false;
+  return undoThemselves.has(task.changes[0]!.change);
+}

@@ -1,0 +1,129 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Ending, NewEvent } from '../store.ts';
+import type { ChangeOf, Effects } from './changes.ts';
+import { type Key, packKey, unpackKey } from './key.ts';
+
+type SessionRow = { sid: Key; user_id: Key };
+type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; resources: string };
+
+// How many grants an event names: enough for edges to drop them one by one, few enough for one row.
+const namedGrants = 100;
+
+const liveGrants = `
+  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.resources
+  FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id
+  WHERE s.ended_at IS NULL`;
+
+/**
+ * The changes that end sessions and grants. Only one process writes at a time, so what the selects see is what the updates find: no grant
+ * can be created under a session between its ending and the commit.
+ */
+export function prepareEndings(db: DatabaseSync) {
+  const sessionBySid = db.prepare('SELECT sid, user_id FROM sessions WHERE sid = ? AND ended_at IS NULL');
+  const sessionsByUser = db.prepare(
+    'SELECT sid, user_id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid IS NOT ? ORDER BY session_no',
+  );
+  const endSession = db.prepare(
+    'UPDATE sessions SET ended_at = ?, end_reason = ?, version = version + 1 WHERE sid = ?',
+  );
+  const endGrant = db.prepare('UPDATE grant_state SET ended_at = ?, end_reason = ? WHERE grant_id = ?');
+  const boundToSession = db.prepare(`${liveGrants} AND g.sid = ? AND g.offline = 0 ORDER BY g.grant_no`);
+  const grantsBySession = db.prepare(`${liveGrants} AND g.sid = ? ORDER BY g.grant_no`);
+  const grantsByUser = db.prepare(`${liveGrants} AND g.user_id = ? AND g.sid IS NOT ? ORDER BY g.grant_no`);
+  const grantsByUserAndClient = db.prepare(`${liveGrants} AND g.user_id = ? AND g.client_id = ? ORDER BY g.grant_no`);
+  const grantById = db.prepare(`
+    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.resources
+    FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
+    WHERE s.grant_id = ? AND s.ended_at IS NULL`);
+
+  function end(grants: GrantRow[], ending: Ending, effects: Effects): void {
+    for (const grant of grants) {
+      endGrant.run(ending.at, ending.reason, grant.grant_id);
+      effects.grantIds.push(unpackKey(grant.grant_id));
+    }
+  }
+
+  function endEach(grants: GrantRow[], ending: Ending, effects: Effects): void {
+    end(grants, ending, effects);
+    for (const grant of grants) effects.events.push(grantEnded(grant, ending));
+  }
+
+  function endOne(session: SessionRow, ending: Ending, effects: Effects): void {
+    endSession.run(ending.at, ending.reason, session.sid);
+    effects.sids.push(unpackKey(session.sid));
+    const grants = boundToSession.all(session.sid) as GrantRow[];
+    end(grants, ending, effects);
+    effects.events.push(sessionEnded(session, grants, ending));
+  }
+
+  return {
+    endSessions({ where, offline, ending }: ChangeOf<'end-sessions'>, effects: Effects): boolean {
+      if ('sid' in where) {
+        const sid = packKey(where.sid);
+        for (const session of sessionBySid.all(sid) as SessionRow[]) endOne(session, ending, effects);
+        if (offline) endEach(grantsBySession.all(sid) as GrantRow[], ending, effects);
+        return true;
+      }
+      const userId = packKey(where.userId);
+      const except = where.exceptSid === undefined ? null : packKey(where.exceptSid);
+      for (const session of sessionsByUser.all(userId, except) as SessionRow[]) endOne(session, ending, effects);
+      if (offline) endEach(grantsByUser.all(userId, except) as GrantRow[], ending, effects);
+      return true;
+    },
+
+    endGrants({ where, ending }: ChangeOf<'end-grants'>, effects: Effects): boolean {
+      endEach(select(), ending, effects);
+      return true;
+
+      function select(): GrantRow[] {
+        if ('grantId' in where) return grantById.all(packKey(where.grantId)) as GrantRow[];
+        if ('sid' in where) return grantsBySession.all(packKey(where.sid)) as GrantRow[];
+        return grantsByUserAndClient.all(packKey(where.userId), packKey(where.clientId)) as GrantRow[];
+      }
+    },
+  };
+}
+
+function sessionEnded(session: SessionRow, grants: GrantRow[], ending: Ending): NewEvent {
+  return {
+    type: 'session.ended',
+    at: ending.at,
+    actor: ending.actor,
+    userId: unpackKey(session.user_id),
+    sid: unpackKey(session.sid),
+    data: {
+      ...ending.data,
+      reason: ending.reason,
+      grants: grants.slice(0, namedGrants).map((grant) => unpackKey(grant.grant_id)),
+      grantCount: grants.length,
+    },
+    audiences: audiencesOf(grants),
+    until: ending.until,
+  };
+}
+
+function grantEnded(grant: GrantRow, ending: Ending): NewEvent {
+  return {
+    type: 'grant.ended',
+    at: ending.at,
+    actor: ending.actor,
+    userId: unpackKey(grant.user_id),
+    sid: unpackKey(grant.sid),
+    grantId: unpackKey(grant.grant_id),
+    clientId: unpackKey(grant.client_id),
+    data: { ...ending.data, reason: ending.reason },
+    audiences: audiencesOf([grant]),
+    until: ending.until,
+  };
+}
+
+// A grant that names no resources may have tokens for audiences we cannot tell: then everybody hears of its end.
+function audiencesOf(grants: GrantRow[]): string[] | null {
+  const audiences = new Set<string>();
+  for (const grant of grants) {
+    const resources = JSON.parse(grant.resources) as string[];
+    if (resources.length === 0) return null;
+    for (const resource of resources) audiences.add(resource);
+  }
+  return [...audiences].sort();
+}

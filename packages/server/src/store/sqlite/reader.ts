@@ -1,0 +1,171 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Seconds } from '@tessera/protocol';
+import type { BucketRecord, DocumentKind, Documents, GrantRecord, SessionRecord, UserRecord } from '../records.ts';
+import type {
+  EventFilter,
+  EventRecord,
+  GrantFilter,
+  Page,
+  PageRequest,
+  SessionFilter,
+  StorePosition,
+} from '../store.ts';
+import { foldName } from '../user-names.ts';
+import { readEvents, readPosition } from './event-reader.ts';
+import { asStoreFailure } from './failure.ts';
+import { packKey } from './key.ts';
+import { LapsedScan } from './lapsed.ts';
+import { listGrants, listSessions } from './lists.ts';
+import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { Statements } from './statements.ts';
+
+// Sorts after every character: the end of the range of texts with a prefix.
+const highest = '\u{10FFFF}';
+
+const getGrant = `
+  SELECT g.*, s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason
+  FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
+  WHERE s.grant_id = ?`;
+
+/**
+ * The reading half of the store, on a connection of the calling thread: a look-up takes microseconds, less than asking another thread. What
+ * could take long is done in slices. It sees only durable data, see `openConnection`.
+ */
+export class Reader {
+  readonly #db: DatabaseSync;
+  readonly #statements: Statements;
+  readonly #lapsed: LapsedScan;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#statements = new Statements(db);
+    this.#lapsed = new LapsedScan(this.#statements);
+  }
+
+  get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
+    const row = this.#statements.one<{ body: string }>(
+      'SELECT body FROM documents WHERE kind = ? AND id = ?',
+      kind,
+      id,
+    );
+    return row && (JSON.parse(row.body) as Documents[K]);
+  }
+
+  list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }): Page<Documents[K]> {
+    const prefix = page.prefix ?? '';
+    const rows = this.#statements.all<{ id: string; body: string }>(
+      'SELECT id, body FROM documents WHERE kind = ? AND id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?',
+      kind,
+      prefix,
+      prefix + highest,
+      page.after ?? '',
+      page.limit + 1,
+    );
+    return pageOf(
+      rows,
+      page.limit,
+      (row) => row.id,
+      (row) => JSON.parse(row.body) as Documents[K],
+    );
+  }
+
+  findUser(name: string): UserRecord | undefined {
+    const row = this.#statements.one<{ body: string }>(
+      "SELECT body FROM user_names CROSS JOIN documents ON kind = 'user' AND id = user_id WHERE name = ?",
+      foldName(name),
+    );
+    return row && (JSON.parse(row.body) as UserRecord);
+  }
+
+  searchUsers(prefix: string, page: PageRequest): Page<UserRecord> {
+    const from = foldName(prefix);
+    // A user whose username and address both match is listed once, by the username.
+    const rows = this.#statements.all<{ name: string; body: string }>(
+      `SELECT name, body FROM user_names CROSS JOIN documents ON kind = 'user' AND id = user_id
+       WHERE name >= ?1 AND name < ?2 AND name > ?3 AND (name = username OR username < ?1 OR username >= ?2)
+       ORDER BY name LIMIT ?4`,
+      from,
+      from + highest,
+      page.after ?? '',
+      page.limit + 1,
+    );
+    return pageOf(
+      rows,
+      page.limit,
+      (row) => row.name,
+      (row) => JSON.parse(row.body) as UserRecord,
+    );
+  }
+
+  getSession(sid: string): SessionRecord | undefined {
+    const row = this.#statements.one<SessionRow>('SELECT * FROM sessions WHERE sid = ?', packKey(sid));
+    return row && toSession(row);
+  }
+
+  findSession(cookieDigest: string): SessionRecord | undefined {
+    const row = this.#statements.one<SessionRow>(
+      'SELECT * FROM sessions WHERE cookie_digest = ?',
+      packKey(cookieDigest),
+    );
+    return row && toSession(row);
+  }
+
+  listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>> {
+    return listSessions(this.#statements, filter, page);
+  }
+
+  getGrant(grantId: string): GrantRecord | undefined {
+    const row = this.#statements.one<GrantRow>(getGrant, packKey(grantId));
+    return row && toGrant(row);
+  }
+
+  listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {
+    return listGrants(this.#statements, filter, page);
+  }
+
+  isRemembered(key: string, now: Seconds): boolean {
+    return this.#statements.one('SELECT 1 FROM remembered WHERE key = ? AND until > ?', key, now) !== undefined;
+  }
+
+  getBuckets(keys: readonly string[]): BucketRecord[] {
+    return keys.flatMap((key) => {
+      const row = this.#statements.one<BucketRecord>(
+        'SELECT key, level, at, leak_per_second AS leakPerSecond FROM buckets WHERE key = ?',
+        key,
+      );
+      return row === undefined ? [] : [{ ...row }];
+    });
+  }
+
+  readEvents(filter: EventFilter): Promise<EventRecord[]> {
+    return readEvents(this.#statements, filter);
+  }
+
+  position(): StorePosition {
+    return { ...readPosition(this.#statements) };
+  }
+
+  findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
+    return this.#lapsed.find(now, limit);
+  }
+
+  /** A number that changes with every commit of any other connection, also of other processes. Source: https://sqlite.org/pragma.html#pragma_data_version. */
+  dataVersion(): number {
+    return this.#statements.one<{ data_version: number }>('PRAGMA data_version')!.data_version;
+  }
+
+  close(): void {
+    try {
+      this.#db.close();
+    } catch (error) {
+      throw asStoreFailure(error);
+    }
+  }
+}
+
+function pageOf<Row, T>(rows: Row[], limit: number, cursor: (row: Row) => string, convert: (row: Row) => T): Page<T> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  if (rows.length <= limit || last === undefined) return { items: items.map(convert) };
+  return { items: items.map(convert), next: cursor(last) };
+}
