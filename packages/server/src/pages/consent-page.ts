@@ -27,7 +27,7 @@ export function consentPage(model: ConsentPageModel, page: PageContext): string 
 <h1>${words.heading}</h1>
 ${askingBlock(model.client, fill(words.asks, { client }), page.language)}
 <p class="rule">${fill(words.signedInAs, { account: nameOf(model.account) })}</p>
-<div class="section"><p>${words.wants}</p>${scopeList(model.scopes, page.language)}</div>
+<div class="section"><h2 class="modest">${words.wants}</h2>${scopeList(model.scopes, page.language)}</div>
 ${form(model, [
   html`<p class="small">${words.later}</p>`,
   html`<div class="buttons pair">${decisionButton('allow', 'primary', words.allow)}${decisionButton('deny', 'secondary', words.deny)}</div>`,

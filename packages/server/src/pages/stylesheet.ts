@@ -58,6 +58,7 @@ h1, h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
 ul { list-style: none; }
 h1 { font-size: var(--title); line-height: 1.1429; font-weight: 650; letter-spacing: -0.01em; text-wrap: balance; }
 h2 { font-size: var(--large); line-height: 1.2; font-weight: 650; }
+h2.modest { font-size: var(--normal); line-height: 1.5; }
 h3 { font-size: var(--normal); line-height: 1.5; font-weight: 650; }
 a { color: inherit; text-decoration: underline; text-decoration-color: var(--accent-text); text-decoration-thickness: 1px; text-underline-offset: 4px; }
 a:hover { text-decoration-thickness: 2px; }
@@ -178,7 +179,8 @@ form { display: flex; flex-direction: column; gap: 24px; }
 .stack { display: flex; flex-direction: column; gap: 8px; }
 .links { border-top: 1px solid var(--hairline); padding-top: 16px; }
 .links ul { display: flex; flex-wrap: wrap; gap: 0 16px; }
-.links a { color: var(--ink); }
+.links ul { padding-top: 4px; }
+.links a { display: inline-block; padding: 4px 0; color: var(--ink); }
 
 .scopes { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(224px, 100%), 1fr)); gap: 16px 24px; }
 .scopes h3 { font-size: var(--small); color: var(--muted); font-weight: 650; }

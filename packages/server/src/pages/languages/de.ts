@@ -40,7 +40,7 @@ export const de: Words = {
     title: '{client} den Zugriff erlauben?',
     asks: '{client} möchte Zugriff auf Ihr Konto.',
     signedInAs: 'Angemeldet als {account}',
-    wants: 'Das darf die App dann:',
+    wants: 'Das darf die App dann',
     allow: 'Erlauben',
     deny: 'Ablehnen',
     later: 'Sie können das jederzeit zurücknehmen, auf der Seite, die zeigt, wo Sie angemeldet sind.',

@@ -42,7 +42,7 @@ export const en = {
     title: 'Allow {client} access?',
     asks: '{client} would like access to your account.',
     signedInAs: 'Signed in as {account}',
-    wants: 'This is what it may do:',
+    wants: 'This is what it may do',
     allow: 'Allow',
     deny: 'Deny',
     later: 'You can take this back at any time, on the page that shows where you are signed in.',
