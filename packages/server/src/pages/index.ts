@@ -1,11 +1,11 @@
 export * from './account-chooser-page.ts';
 export * from './account-page.ts';
-export * from './asking.ts';
+export type { AskingClient } from './asking.ts';
 export * from './brand.ts';
 export * from './consent-page.ts';
 export * from './device.ts';
 export * from './error-page.ts';
-export * from './form.ts';
+export type { FormModel, HiddenField } from './form.ts';
 export * from './form-post-page.ts';
 export * from './home-page.ts';
 export * from './language.ts';

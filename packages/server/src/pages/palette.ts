@@ -15,10 +15,8 @@ export type Palette = {
   readonly line: Colour;
   /** Borders that only please the eye. */
   readonly hairline: Colour;
-  /** The operator's colour as given: marks and tiles. */
+  /** The operator's colour as given: the mark and other signs. */
   readonly accent: Colour;
-  /** Text and signs on the accent. */
-  readonly onAccent: Colour;
   /** The operator's colour moved as far as text needs: underlines, destructive buttons. */
   readonly accentText: Colour;
   /** The accent under the words of a button, and the words. */
@@ -69,7 +67,6 @@ function accents(accent: Colour, theme: Pick<Palette, 'paper' | 'surface' | 'ink
   const away = onFill === light.ink ? '#ffffff' : '#000000';
   return {
     accent,
-    onAccent: onFill,
     accentText: legible(accent, theme.ink, [theme.paper, theme.surface], textContrast),
     fill: legible(accent, away, [onFill], textContrast),
     onFill,

@@ -175,6 +175,7 @@ form { display: flex; flex-direction: column; gap: 24px; }
 
 .notice { padding: 8px 16px; background: var(--surface); border: 1px solid var(--hairline); border-inline-start: 4px solid var(--amber); }
 .notice.done { border-inline-start-color: var(--green); }
+[role="status"]:empty { display: none; }
 .rule { border-top: 1px solid var(--hairline); padding-top: 16px; }
 .stack { display: flex; flex-direction: column; gap: 8px; }
 .links { border-top: 1px solid var(--hairline); padding-top: 16px; }
@@ -199,7 +200,7 @@ main > .section { padding-top: 16px; }
 main > .section > h2, main > .section > p { padding: 0 8px; }
 .list { display: flex; flex-direction: column; gap: 16px; }
 .entry { gap: 16px; --notch: 16px; }
-.entry-head { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: 16px; padding-right: 8px; }
+.entry-head { display: flex; flex-wrap: wrap; align-items: flex-start; justify-content: space-between; gap: 16px; }
 .entry-head > div { flex: 1 1 224px; min-width: 0; }
 .entry-title { display: flex; flex-wrap: wrap; align-items: center; gap: 0 16px; }
 .meta { display: flex; flex-wrap: wrap; gap: 0 24px; }
