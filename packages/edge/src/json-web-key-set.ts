@@ -1,0 +1,148 @@
+import { type Fetch, fetchJson } from './fetch-json.ts';
+import { importVerificationKey, type SignatureAlgorithm, type VerificationKey } from './signature.ts';
+
+/** `locate` tells the `jwks_uri`. `coolDownMs` is the least time between two fetches that unknown keys cause. */
+export type JsonWebKeySetOptions = {
+  locate: () => Promise<string>;
+  fetch: Fetch;
+  monotonicMs: () => number;
+  coolDownMs: number;
+};
+
+/** A key looked up: found, or `unknown` (the issuer publishes no such key), `revoked`, `unavailable` (the issuer could not be asked). */
+export type KeyLookup =
+  | { found: VerificationKey }
+  | { found: undefined; because: 'unknown' | 'revoked' | 'unavailable' };
+
+const leastMaxAgeMs = 60_000;
+const defaultMaxAgeMs = 300_000;
+const mostMaxAgeMs = 3_600_000;
+const retryAfterMs = 1000;
+const timeoutMs = 5000;
+const largestAnswerBytes = 262_144;
+const mostKeys = 100;
+
+/**
+ * The issuer's public keys: fetched on first use, again when an unknown `kid` appears (at most once per cool-down, one request in flight, however
+ * many tokens wait for it) and, without anyone waiting, when they are older than the answer's `max-age` (bounded to 1–60 minutes). While the issuer is away
+ * the keys held stay in use. A revoked key never comes back within this process. Source: RFC 7517 section 5, OpenID Connect Core 1.0 section 10.1.1.
+ */
+export class JsonWebKeySet {
+  readonly #options: JsonWebKeySetOptions;
+  readonly #revoked = new Set<string>();
+  #keys = new Map<string, VerificationKey>();
+  #lastNumber = 0;
+  #fetches = 0;
+  #attemptAtMs: number | undefined;
+  #lastAttemptFailed = true;
+  #fetchedAtMs: number | undefined;
+  #maxAgeMs = defaultMaxAgeMs;
+  #inFlight: Promise<void> | undefined;
+
+  constructor(options: JsonWebKeySetOptions) {
+    this.#options = options;
+  }
+
+  /** The key if it is held, at once. Starts, but does not await, a fetch when what is held is old. */
+  peek(kid: string, alg: SignatureAlgorithm): VerificationKey | undefined {
+    const key = this.#keys.get(`${alg} ${kid}`);
+    if (key && this.#isOld() && this.#mayFetch()) void this.#fetch();
+    return key;
+  }
+
+  /** The key, asking the issuer when it is not held. */
+  async find(kid: string, alg: SignatureAlgorithm): Promise<KeyLookup> {
+    const held = this.peek(kid, alg);
+    if (held) return { found: held };
+    if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
+    if (this.#inFlight || this.#mayFetch()) await this.#fetch();
+    const fetched = this.#keys.get(`${alg} ${kid}`);
+    if (fetched) return { found: fetched };
+    if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
+    return { found: undefined, because: this.#lastAttemptFailed ? 'unavailable' : 'unknown' };
+  }
+
+  /** Drops a key for good; answers the numbers of the keys dropped, so that what was verified with them can be forgotten. */
+  revoke(kid: string): number[] {
+    this.#revoked.add(kid);
+    const dropped = [...this.#keys].filter(([, key]) => key.kid === kid);
+    for (const [name] of dropped) this.#keys.delete(name);
+    return dropped.map(([, key]) => key.number);
+  }
+
+  /** True when the key was revoked. */
+  isRevoked(kid: string): boolean {
+    return this.#revoked.has(kid);
+  }
+
+  /** What is held, for `status()`. */
+  status(): { kids: string[]; revokedKids: string[]; fetches: number; ageMs: number | undefined } {
+    const nowMs = this.#options.monotonicMs();
+    return {
+      kids: [...this.#keys.values()].map((key) => key.kid),
+      revokedKids: [...this.#revoked],
+      fetches: this.#fetches,
+      ageMs: this.#fetchedAtMs === undefined ? undefined : nowMs - this.#fetchedAtMs,
+    };
+  }
+
+  #isOld(): boolean {
+    return this.#fetchedAtMs !== undefined && this.#options.monotonicMs() - this.#fetchedAtMs > this.#maxAgeMs;
+  }
+
+  #mayFetch(): boolean {
+    if (this.#attemptAtMs === undefined) return true;
+    const pauseMs = this.#lastAttemptFailed
+      ? Math.min(retryAfterMs, this.#options.coolDownMs)
+      : this.#options.coolDownMs;
+    return this.#options.monotonicMs() - this.#attemptAtMs >= pauseMs;
+  }
+
+  /** Never rejects: a failure leaves what is held. */
+  #fetch(): Promise<void> {
+    this.#inFlight ??= this.#fetchOnce().finally(() => {
+      this.#inFlight = undefined;
+    });
+    return this.#inFlight;
+  }
+
+  async #fetchOnce(): Promise<void> {
+    this.#attemptAtMs = this.#options.monotonicMs();
+    this.#fetches++;
+    try {
+      const url = await this.#options.locate();
+      const { headers, body } = await fetchJson({ fetch: this.#options.fetch, url, timeoutMs, largestAnswerBytes });
+      this.#replace(body);
+      this.#maxAgeMs = maxAgeOf(headers.get('cache-control'));
+      this.#fetchedAtMs = this.#options.monotonicMs();
+      this.#lastAttemptFailed = false;
+    } catch {
+      this.#lastAttemptFailed = true;
+    }
+  }
+
+  #replace(body: unknown): void {
+    const entries = (body as { keys?: unknown } | null)?.keys;
+    if (!Array.isArray(entries)) throw new TypeError('a JWKS has an array "keys"');
+    const keys = new Map<string, VerificationKey>();
+    for (const jwk of entries.slice(0, mostKeys)) {
+      const imported = importVerificationKey(jwk);
+      if (!imported || this.#revoked.has(imported.kid)) continue;
+      const name = `${imported.alg} ${imported.kid}`;
+      const held = this.#keys.get(name);
+      // The same key keeps its number, and with it what was remembered under it; new material under an old kid does not.
+      const isSame = held?.thumbprint === imported.thumbprint;
+      keys.set(name, isSame ? (held as VerificationKey) : { ...imported, number: ++this.#lastNumber });
+    }
+    this.#keys = keys;
+  }
+}
+
+/** How long an answer may be used, from its Cache-Control, bounded to 1–60 minutes. Source: RFC 9111 section 5.2.2.1. */
+export function maxAgeOf(cacheControl: string | null): number {
+  const directive = cacheControl ?? '';
+  if (/\bno-(store|cache)\b/i.test(directive)) return leastMaxAgeMs;
+  const [, seconds] = /(?:^|[\s,])max-age="?(\d{1,9})/i.exec(directive) ?? [];
+  if (seconds === undefined) return defaultMaxAgeMs;
+  return Math.min(mostMaxAgeMs, Math.max(leastMaxAgeMs, Number(seconds) * 1000));
+}
