@@ -1,0 +1,101 @@
+import { parseScope } from '@tessera/protocol';
+import { digestClientSecret, matchesClientSecret } from '../secrets/client-secret.ts';
+import type { RootKeys } from '../secrets/root-keys.ts';
+import type { ClientRecord } from '../store/records.ts';
+import type { Change, NewEvent } from '../store/store.ts';
+import type { DeclaredClient } from './config.ts';
+import { changedKeys, type Declaration, type Declaring } from './declare.ts';
+import { listAll } from './list-all.ts';
+
+/** Decides what makes the store's client what the file says. Its epoch and, when it still fits, the digest of its secret stay. */
+export async function declareClient(
+  client: DeclaredClient,
+  { store, rootKeys, now }: Declaring,
+): Promise<Declaration | undefined> {
+  const before = await store.get('client', client.client_id);
+  const record = toRecord(client, before, rootKeys, now);
+  const changed = before ? changedKeys(before, record) : [];
+  if (before && changed.length === 0) return undefined;
+  const event: NewEvent = {
+    type: before ? 'client.changed' : 'client.created',
+    at: now,
+    actor: { kind: 'server' },
+    clientId: client.client_id,
+    data: before ? { changed, by: 'configuration file' } : { by: 'configuration file' },
+  };
+  const change: Change = { change: 'put', kind: 'client', expect: before?.version ?? 'absent', record };
+  return { outcome: before ? 'changed' : 'created', changes: [change], events: [event] };
+}
+
+/** Disables the clients that left the file, each with an event, and hands them to the admin API. Returns their ids. */
+export async function undeclareClients(
+  declared: readonly DeclaredClient[],
+  { store, now }: Declaring,
+): Promise<string[] | 'conflict'> {
+  const gone = (await listAll(store, 'client')).filter(
+    (record) => record.declared && !declared.some(({ client_id }) => client_id === record.clientId),
+  );
+  if (gone.length === 0) return [];
+  const { outcome } = await store.commit(
+    gone.map((record) => ({
+      change: 'put',
+      kind: 'client',
+      expect: record.version,
+      record: { ...record, declared: false, disabled: true, updatedAt: now },
+    })),
+    gone.map(({ clientId, disabled }) => ({
+      type: 'client.changed',
+      at: now,
+      actor: { kind: 'server' },
+      clientId,
+      data: { changed: disabled ? ['declared'] : ['declared', 'disabled'], by: 'configuration file', left: true },
+    })),
+  );
+  return outcome === 'conflict' ? 'conflict' : gone.map(({ clientId }) => clientId);
+}
+
+function toRecord(
+  client: DeclaredClient,
+  before: ClientRecord | undefined,
+  rootKeys: RootKeys,
+  now: number,
+): ClientRecord {
+  const record: ClientRecord = {
+    clientId: client.client_id,
+    version: before?.version ?? 0,
+    name: client.client_name,
+    authMethod: client.token_endpoint_auth_method,
+    secretDigests: secretDigests(client.client_secret, before?.secretDigests ?? [], rootKeys),
+    jwks: client.jwks?.keys ?? [],
+    redirectUris: client.redirect_uris,
+    postLogoutRedirectUris: client.post_logout_redirect_uris,
+    grantTypes: client.grant_types,
+    scopes: parseScope(client.scope) ?? [],
+    defaultResources: client.defaultResources,
+    resources: client.resources,
+    strategy: client.strategy,
+    lifetimes: client.lifetimes,
+    rotation: client.rotation,
+    pkce: client.pkce,
+    dpop: client.dpop,
+    consent: client.consent,
+    offlineAccess: client.offlineAccess,
+    idTokenAlgorithm: client.id_token_signed_response_alg,
+    epoch: before?.epoch ?? 0,
+    disabled: client.disabled,
+    declared: true,
+    createdAt: before?.createdAt ?? now,
+    updatedAt: now,
+  };
+  if (client.logo_uri !== undefined) record.logoUri = client.logo_uri;
+  if (client.policy_uri !== undefined) record.policyUri = client.policy_uri;
+  if (client.tos_uri !== undefined) record.tosUri = client.tos_uri;
+  return record;
+}
+
+/** The file's one secret, under the digest it has, so that a start writes nothing; a digest under a refused root key is made anew. */
+function secretDigests(secret: string | undefined, digests: readonly string[], rootKeys: RootKeys): string[] {
+  if (secret === undefined) return [];
+  const known = digests.find((digest) => matchesClientSecret(rootKeys, secret, digest));
+  return [known ?? digestClientSecret(rootKeys, secret)];
+}
