@@ -71,8 +71,9 @@ async function settle<T>(
       const declaration = await declare(entry);
       if (!declaration) continue;
       const { outcome } = await store.commit(declaration.changes, declaration.events);
-      if (outcome === 'committed') settled[declaration.outcome].push(entry);
-      else conflicting.push(entry);
+      if (outcome === 'conflict') conflicting.push(entry);
+      // Without an event nothing changed that anybody would notice: only a digest moved to the current root key.
+      else if (declaration.events.length > 0) settled[declaration.outcome].push(entry);
     }
     waiting = conflicting;
   }
