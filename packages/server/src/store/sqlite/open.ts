@@ -58,6 +58,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 // How often a store looks whether another process has committed.
 const watchEveryMs = 50;
 const checkpointEveryMs = 100;
+// Commands that open the store for one commit are gone before; a log that small does no harm.
+const checkpointsBeginAfterMs = 250;
+const checkpointerRestartsAfterMs = 5000;
 // A sweep removes this many rows at a time, so that commits get between.
 const sweepSlice = 500;
 
@@ -67,6 +70,7 @@ class SqliteStore implements Store {
   readonly #writer: GroupCommit;
   readonly #listeners = new Set<() => void>();
   #reader: Reader | undefined;
+  #checkpointsBegin: NodeJS.Timeout | undefined;
   #checkpointer: Worker | undefined;
   #watch: NodeJS.Timeout | undefined;
   #seen = 0;
@@ -100,7 +104,9 @@ class SqliteStore implements Store {
       }),
     );
     this.#seen = this.#reader.dataVersion();
-    if (this.#privateFolder === undefined) this.#checkpointer = this.#startCheckpointer();
+    if (this.#privateFolder === undefined) {
+      this.#checkpointsBegin = setTimeout(() => this.#startCheckpointer(), checkpointsBeginAfterMs).unref();
+    }
   }
 
   async get<K extends DocumentKind>(kind: K, id: string) {
@@ -232,7 +238,7 @@ class SqliteStore implements Store {
     this.#watch = undefined;
   }
 
-  #startCheckpointer(): Worker {
+  #startCheckpointer(): void {
     const options: CheckpointerOptions = {
       file: this.#options.file,
       checkpointBytes: this.#options.checkpointBytes ?? 4 << 20,
@@ -243,10 +249,19 @@ class SqliteStore implements Store {
       name: 'tessera-store-checkpointer',
     });
     checkpointer.unref();
-    return checkpointer;
+    // Without it the log only grows until the store closes: begin again, after a while.
+    checkpointer.on('error', () => this.#restartCheckpointer(checkpointer));
+    this.#checkpointer = checkpointer;
+  }
+
+  #restartCheckpointer(failed: Worker): void {
+    if (this.#checkpointer !== failed) return;
+    this.#checkpointer = undefined;
+    this.#checkpointsBegin = setTimeout(() => this.#startCheckpointer(), checkpointerRestartsAfterMs).unref();
   }
 
   async #stopCheckpointer(): Promise<void> {
+    clearTimeout(this.#checkpointsBegin);
     const checkpointer = this.#checkpointer;
     if (checkpointer === undefined) return;
     this.#checkpointer = undefined;
