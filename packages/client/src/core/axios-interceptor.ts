@@ -11,8 +11,8 @@ export type AxiosRequestLike = {
 
 /** The part of an axios instance (1.x) that is used here. `axios` itself and `axios.create()` both fit; axios is no dependency. */
 export type AxiosLike<Config extends AxiosRequestLike> = {
-  getUri(config: Config): string;
-  request(config: Config): Promise<unknown>;
+  getUri(config: NoInfer<Config>): string;
+  request(config: NoInfer<Config>): Promise<unknown>;
   interceptors: {
     request: { use(onFulfilled: (config: Config) => Config | Promise<Config>): number; eject(id: number): void };
     response: { use(onFulfilled: undefined, onRejected: (error: unknown) => unknown): number; eject(id: number): void };

@@ -1,5 +1,5 @@
 export type { AuthorizationParameters, AuthorizationRequest, PendingAuthorization } from './authorization-request.ts';
-export type { AuthorizedFetchBody, Authorizer } from './authorized-fetch.ts';
+export type { AuthorizedFetchInit, Authorizer } from './authorized-fetch.ts';
 export { type AxiosLike, type AxiosRequestLike, createAxiosInterceptor } from './axios-interceptor.ts';
 export { type DecodedJwt, decodeJwt, type JwtClaims } from './decode-jwt.ts';
 export { describeToken, type TokenDescription } from './describe-token.ts';

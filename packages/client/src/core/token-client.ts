@@ -1,3 +1,4 @@
+import { ApiOrigins } from './api-origins.ts';
 import {
   type AuthorizationParameters,
   type AuthorizationRequest,
@@ -5,7 +6,7 @@ import {
   type PendingAuthorization,
 } from './authorization-request.ts';
 import { type BindingKey, redeemAuthorizationResponse } from './authorization-response.ts';
-import { type AuthorizedFetchBody, authorizedFetch } from './authorized-fetch.ts';
+import { type AuthorizedFetchInit, authorizedFetch } from './authorized-fetch.ts';
 import { encodeBase64url } from './base64url.ts';
 import { type DpopKeys, memoryDpopKeys } from './dpop-keys.ts';
 import { createDpopKey, createDpopProof } from './dpop-proof.ts';
@@ -17,7 +18,7 @@ import { createProtocolContext, type ProtocolContext } from './protocol-context.
 import { redeemRefreshToken } from './refresh-grant.ts';
 import { systemRuntime } from './runtime.ts';
 import type { Seconds } from './seconds.ts';
-import { isSecureUrl, parseSecureUrl } from './secure-url.ts';
+import { parseSecureUrl } from './secure-url.ts';
 import { guard, StoredTokens } from './stored-tokens.ts';
 import type { Exclusively, TokenClientOptions } from './token-client-options.ts';
 import { isDueForRefresh, type TokenSet, type UserClaims, userOf } from './token-set.ts';
@@ -55,9 +56,11 @@ export class TokenClient {
   readonly #exclusively: Exclusively;
   readonly #changes = new Listeners<TokenChange>();
   readonly #signInRequired = new Listeners<TesseraClientError>();
-  readonly #apiOrigins: Set<string>;
+  readonly #apiOrigins: ApiOrigins;
   #renewal: Promise<TokenSet> | undefined;
   #isSignInAnnounced = false;
+  #endedAccessToken: string | undefined;
+  #noEarlyRefreshBefore: Seconds = 0;
   #leaveServerAlone: { until: Seconds; error: TesseraClientError } | undefined;
 
   constructor(options: TokenClientOptions) {
@@ -77,7 +80,7 @@ export class TokenClient {
     this.#keys = options.dpopKeys ?? memoryDpopKeys();
     this.#revocations = new PendingRevocations(this.context, this.storage, `${this.name}:pending-revocations`);
     this.#exclusively = options.exclusively ?? ((work) => work());
-    this.#apiOrigins = allowedOrigins(issuer, options);
+    this.#apiOrigins = new ApiOrigins(issuer, [options.resource ?? []].flat(), options.apiOrigins ?? []);
   }
 
   /** The tokens as they are now, refreshed or not; `undefined` when nobody is signed in. For display and debugging; APIs are called with `fetch`. */
@@ -125,17 +128,16 @@ export class TokenClient {
    * Throws `sign_in_required`, `origin_not_allowed`, `insecure_url`, `body_not_replayable`, `network` and `server_unavailable` (both about the authorization
    * server; an API that cannot be reached throws what `fetch` throws).
    */
-  readonly fetch = async (input: string | URL | Request, init?: AuthorizedFetchBody): Promise<Response> =>
+  readonly fetch = async (input: string | URL | Request, init?: AuthorizedFetchInit): Promise<Response> =>
     authorizedFetch(this, this.context.runtime.fetch, input, init);
 
   /** Headers for one request to an API, for clients other than `fetch`. Each proof is good for one request, this method and this address. */
   async authorize(method: string, url: URL): Promise<RequestAuthorization> {
-    this.#assertMayReceiveToken(url);
-    const tokens = await this.#usableTokens();
+    this.#apiOrigins.assertMayReceiveToken(url);
+    const { tokens, key } = await this.#asSignInRequired(async () => this.#withKey(await this.#usableTokens()));
     const accessToken = tokens.access_token;
-    if (tokens.token_type === 'Bearer')
+    if (key === undefined)
       return { headers: { authorization: `Bearer ${accessToken}` }, accessToken, nonce: undefined };
-    const key = await this.#asSignInRequired(() => this.#keyOf(tokens));
     const { runtime, nonces } = this.context;
     const nonce = nonces.get(url);
     const dpop = await createDpopProof({
@@ -226,31 +228,30 @@ export class TokenClient {
       const now = this.context.runtime.now();
       if (!isDueForRefresh(tokens, now, this.options.refreshAhead ?? 60)) return tokens;
       const isStillGood = tokens.expiresAt !== undefined && tokens.expiresAt > now;
-      if (tokens.refresh_token === undefined && isStillGood) return tokens;
+      if (isStillGood && (tokens.refresh_token === undefined || now < this.#noEarlyRefreshBefore)) return tokens;
       return this.#renew(tokens).catch((error: unknown) => {
-        // Early on there is time: what only failed to be reached is tried again at the next call.
-        if (isStillGood && isClientError(error) && !isEndOfSignIn(error)) return tokens;
-        throw error;
+        if (!isStillGood || !isClientError(error) || isEndOfSignIn(error)) throw error;
+        // Early on there is time. The next calls use what they have instead of all waiting for a server that is away.
+        this.#noEarlyRefreshBefore = now + 10;
+        return tokens;
       });
     });
   }
 
   /** The tokens of the sign-in there must be. */
   async #current(): Promise<TokenSet> {
-    let tokens: TokenSet | undefined;
-    try {
-      tokens = await this.#read();
-    } catch (error) {
-      if (isClientError(error, 'storage_corrupt')) this.#announceSignIn(error);
-      throw error;
-    }
+    const tokens = await this.#read();
     if (tokens !== undefined) return tokens;
     throw this.#announceSignIn(new TesseraClientError('sign_in_required', 'nobody is signed in'));
   }
 
   async #read(): Promise<TokenSet | undefined> {
-    const tokens = await this.#tokens.read();
-    if (tokens !== undefined) this.#isSignInAnnounced = false;
+    const tokens = await this.#tokens.read().catch((error: unknown) => {
+      throw isClientError(error, 'storage_corrupt') ? this.#announceSignIn(error) : error;
+    });
+    // A slow adapter may still return what was removed while it read; that is no new sign-in.
+    if (tokens === undefined || tokens.access_token === this.#endedAccessToken) return undefined;
+    this.#isSignInAnnounced = false;
     return tokens;
   }
 
@@ -267,10 +268,9 @@ export class TokenClient {
     if (before.access_token !== seen.access_token && !this.#hasExpired(before)) return before;
     this.#assertServerMayBeAsked();
     const after = await this.#redeem(before);
-    const latest = await this.#tokens.read();
+    const latest = await this.#read();
     // The user signed out, or in again, while the answer was under way: it must not undo that.
-    if (latest === undefined)
-      throw new TesseraClientError('sign_in_required', 'signed out while a refresh was under way');
+    if (latest === undefined) throw this.#announceSignIn(signedOutMeanwhile());
     if (latest.access_token !== before.access_token) return latest;
     await this.#tokens.write(after);
     this.#changes.tell({ reason: 'refreshed' });
@@ -285,27 +285,31 @@ export class TokenClient {
         new TesseraClientError('sign_in_required', 'the access token has ended and there is no refresh token'),
       );
     }
-    const key = tokens.token_type === 'Bearer' ? undefined : await this.#keyOf(tokens);
+    const { tokens: latest, key } = await this.#withKey(tokens);
+    if (latest !== tokens) return latest;
     try {
       return await redeemRefreshToken(this.context, { ...tokens, refresh_token }, key);
     } catch (error) {
       this.#noteRetryAfter(error);
       if (!isClientError(error, 'refresh_refused')) throw error;
       // A tab without the lock may have been quicker; then the refused token was merely old.
-      const latest = await this.#tokens.read();
-      if (latest !== undefined && latest.access_token !== tokens.access_token && !this.#hasExpired(latest))
-        return latest;
+      const quicker = await this.#read();
+      // The user signed out meanwhile; the refusal is the consequence, not a loss.
+      if (quicker === undefined) throw this.#announceSignIn(signedOutMeanwhile());
+      if (quicker.access_token !== tokens.access_token && !this.#hasExpired(quicker)) return quicker;
       return this.#lose(tokens, error);
     }
   }
 
-  async #keyOf(tokens: TokenSet): Promise<CryptoKeyPair> {
-    const keyId = tokens.keyId ?? '';
+  /** The tokens with the key they are bound to; without one for bearer tokens. */
+  async #withKey(tokens: TokenSet): Promise<{ tokens: TokenSet; key: CryptoKeyPair | undefined }> {
+    const { keyId } = tokens;
+    if (tokens.token_type === 'Bearer' || keyId === undefined) return { tokens, key: undefined };
     const key = await guard('read', () => this.#keys.load(keyId));
-    if (key !== undefined) return key;
+    if (key !== undefined) return { tokens, key };
     // Another tab may have signed out, or in again with a new key, since the tokens were read.
-    const latest = await this.#tokens.read();
-    if (latest !== undefined && latest.keyId !== keyId) return this.#keyOf(latest);
+    const latest = await this.#current();
+    if (latest.keyId !== keyId) return this.#withKey(latest);
     return this.#lose(tokens, new TesseraClientError('dpop_key_lost', 'the DPoP key the tokens are bound to is gone'));
   }
 
@@ -329,6 +333,7 @@ export class TokenClient {
   }
 
   async #forget(tokens: TokenSet | undefined): Promise<void> {
+    this.#endedAccessToken = tokens?.access_token;
     await this.#tokens.remove();
     if (tokens?.keyId !== undefined) await this.#forgetKey(tokens.keyId);
   }
@@ -368,33 +373,12 @@ export class TokenClient {
     const pause = Math.min(error.retryAfter, 3600);
     this.#leaveServerAlone = { until: this.context.runtime.now() + pause, error };
   }
+}
 
-  #assertMayReceiveToken(url: URL): void {
-    if (!isSecureUrl(url)) {
-      throw new TesseraClientError(
-        'insecure_url',
-        `the access token is not sent to ${url.origin}: it is neither https nor loopback`,
-      );
-    }
-    if (!this.#apiOrigins.has(url.origin)) {
-      throw new TesseraClientError(
-        'origin_not_allowed',
-        `the access token is not sent to ${url.origin}; add it to apiOrigins if it is your API`,
-      );
-    }
-  }
+function signedOutMeanwhile(): TesseraClientError {
+  return new TesseraClientError('sign_in_required', 'signed out while a refresh was under way');
 }
 
 function isEndOfSignIn(error: TesseraClientError): boolean {
   return isClientError(error, 'sign_in_required', 'refresh_refused', 'dpop_key_lost', 'storage_corrupt');
-}
-
-function allowedOrigins(issuer: URL, options: TokenClientOptions): Set<string> {
-  const resources = [options.resource ?? []].flat().filter((resource) => URL.canParse(resource));
-  const origins = [issuer.href, ...resources, ...(options.apiOrigins ?? [])].map((address) => {
-    if (URL.canParse(address)) return new URL(address).origin;
-    throw new TypeError('apiOrigins must hold absolute origins, for example https://api.example.com');
-  });
-  // The origin of a urn: or other opaque resource is the text "null"; that names no place.
-  return new Set(origins.filter((origin) => origin !== 'null'));
 }

@@ -52,8 +52,15 @@ export function asClientError(
     });
   }
   const message = error instanceof Error ? error.message : 'unknown failure';
-  const code = /\bJW[TS]\b|ID Token/.test(message) ? 'invalid_id_token' : 'invalid_response';
+  const code = isAboutIdToken(error, message) ? 'invalid_id_token' : 'invalid_response';
   return new TesseraClientError(code, `the token response was not accepted: ${message}`);
+}
+
+/** The only JWT in a token response that oauth4webapi looks into is the ID token; its codes name most failures of it, its messages the rest. */
+function isAboutIdToken(error: unknown, message: string): boolean {
+  const code = error instanceof oauth.OperationProcessingError ? error.code : undefined;
+  const idTokenCodes: unknown[] = [oauth.JWT_TIMESTAMP_CHECK, oauth.JWT_CLAIM_COMPARISON, oauth.KEY_SELECTION];
+  return idTokenCodes.includes(code) || /\bJW[TS]\b|ID Token/.test(message);
 }
 
 async function proofFor(context: ProtocolContext, key: CryptoKeyPair, url: URL): Promise<string> {

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { isSecureUrl, parseSecureUrl } from './secure-url.ts';
+
+const cases: [url: string, secure: boolean][] = [
+  ['https://auth.example.com', true],
+  ['http://localhost:8080', true],
+  ['http://app.localhost', true],
+  ['http://127.0.0.1:1', true],
+  ['http://127.8.9.10', true],
+  ['http://[::1]:3000', true],
+  ['http://auth.example.com', false],
+  ['http://localhost.evil.example', false],
+  ['http://127.0.0.1.evil.example', false],
+  ['http://notlocalhost', false],
+  ['http://10.0.0.1', false],
+  ['http://0.0.0.0', false],
+  ['ftp://localhost', false],
+  ['ws://localhost', false],
+  ['file:///etc', false],
+];
+
+for (const [url, secure] of cases) {
+  test(`B16: secrets ${secure ? 'may' : 'may not'} go to ${url}`, () => {
+    assert.equal(isSecureUrl(new URL(url)), secure);
+    if (!secure) assert.throws(() => parseSecureUrl(url, 'issuer'), { code: 'insecure_url' });
+  });
+}
+
+test('an address that is none is a mistake of the caller', () => {
+  assert.throws(() => parseSecureUrl('auth.example.com', 'issuer'), TypeError);
+});
