@@ -8,28 +8,48 @@ const gatherMs = 10;
 export class EventFollower {
   readonly #store: Store;
   readonly #subscribers = new Set<(events: readonly EventRecord[]) => void>();
+  readonly #nowMs: () => number;
   readonly #onFailure: (error: unknown) => void;
   #position = 0;
+  #epoch = 0;
   #stop: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #reading = false;
-  #again = false;
+  #running: Promise<number> = Promise.resolve(0);
+  #next: Promise<number> | undefined;
 
-  constructor(store: Store, onFailure: (error: unknown) => void) {
+  constructor(store: Store, nowMs: () => number, onFailure: (error: unknown) => void) {
     this.#store = store;
+    this.#nowMs = nowMs;
     this.#onFailure = onFailure;
   }
 
   /** Begins with what is appended from now on. */
   async start(): Promise<void> {
-    this.#position = (await this.#store.position()).position;
+    ({ position: this.#position, epoch: this.#epoch } = await this.#store.position());
     this.#stop = this.#store.onCommit(() => this.#wake());
+  }
+
+  /** How far it has read, and in which epoch of the store. */
+  get position(): { epoch: number; position: number } {
+    return { epoch: this.#epoch, position: this.#position };
   }
 
   /** Calls back with each slice of new events. Returns the end of it. */
   subscribe(subscriber: (events: readonly EventRecord[]) => void): () => void {
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
+  }
+
+  /**
+   * Reads the store now, after this call began; all subscribers have seen what it holds when the promise resolves to the time (milliseconds) as of which that is all there is. Callers that
+   * wait together share one read.
+   */
+  catchUp(): Promise<number> {
+    this.#next ??= this.#running.then(
+      () => this.#read(),
+      () => this.#read(),
+    );
+    return this.#next;
   }
 
   stop(): void {
@@ -39,27 +59,28 @@ export class EventFollower {
   }
 
   #wake(): void {
-    if (this.#reading) this.#again = true;
-    else this.#timer ??= setTimeout(() => void this.#read(), gatherMs);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.catchUp().catch(this.#onFailure);
+    }, gatherMs);
   }
 
-  async #read(): Promise<void> {
-    this.#timer = undefined;
-    this.#reading = true;
-    try {
-      do {
-        this.#again = false;
-        const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
-        const last = events.at(-1);
-        if (!last) continue;
+  #read(): Promise<number> {
+    this.#next = undefined;
+    this.#running = this.#readAll();
+    return this.#running;
+  }
+
+  async #readAll(): Promise<number> {
+    for (;;) {
+      const asOfMs = this.#nowMs();
+      const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
+      const last = events.at(-1);
+      if (last) {
         this.#position = last.position;
-        this.#again ||= events.length === slice;
         for (const subscriber of this.#subscribers) subscriber(events);
-      } while (this.#again);
-    } catch (error) {
-      this.#onFailure(error);
-    } finally {
-      this.#reading = false;
+      }
+      if (events.length < slice) return asOfMs;
     }
   }
 }

@@ -10,7 +10,7 @@ import { sameText } from '../secrets/sealed.ts';
 import { endingNow } from '../sessions/ending.ts';
 import { accessTokenExpiry, grantLimits, strategies } from '../sessions/lifetimes.ts';
 import { isSessionLive } from '../sessions/session.ts';
-import type { GrantRecord, SessionRecord, UserRecord } from '../store/records.ts';
+import type { GrantRecord, SessionRecord } from '../store/records.ts';
 import { type Change, StoreUnavailable } from '../store/store.ts';
 import { type AuthorizationCode, openAuthorizationCode } from '../tokens/authorization-code.ts';
 import { digestGrantSecret, grantSecretBytes, sealRefreshToken } from '../tokens/refresh-token.ts';

@@ -59,8 +59,12 @@ export class RootKeys {
     return this.derive(this.currentId, purpose) as Buffer;
   }
 
-  /** `<key id>.<HMAC-SHA256 of the text>` under the current key: for values that must be checked, not read. */
-  authenticate(purpose: Purpose, text: string): string {
-    return `${this.currentId}.${createHmac('sha256', this.deriveCurrent(purpose)).update(text).digest('base64url')}`;
+  /**
+   * `<key id>.<HMAC-SHA256 of the text>`, under the current key unless another is named: for values that must be checked, not read. Throws a TypeError for a key that is unknown or refused.
+   */
+  authenticate(purpose: Purpose, text: string, id = this.currentId): string {
+    const key = this.derive(id, purpose);
+    if (!key) throw new TypeError(`id: no root key "${id}" is accepted`);
+    return `${id}.${createHmac('sha256', key).update(text).digest('base64url')}`;
   }
 }

@@ -1,0 +1,90 @@
+import { type AuthorizationRequest, sealRequest } from '../authorize/authorization-request.ts';
+import { refuseToClient } from '../authorize/authorization-response.ts';
+import type { Context } from '../context.ts';
+import { type Input, type Output, redirect } from '../http/message.ts';
+import { refuse } from '../http/refusal.ts';
+import { accountName, askingClient, describeScopes, widened } from '../interaction/asked.ts';
+import { readBrowser } from '../interaction/browser.ts';
+import { consentPage } from '../pages/index.ts';
+import { skipsSignIn } from '../sessions/session.ts';
+import type { UserRecord } from '../store/records.ts';
+import { judgeScopes } from '../tokens/permissions.ts';
+import { openAsked, pageUrl } from './authorization.ts';
+import { ownForm, readOwnForm, withCookies } from './own-form.ts';
+import { pageContext, pageOutput, refusalPage } from './page-output.ts';
+import { methodRefusal } from './token.ts';
+
+/** The consent page: says in plain words what an app asks for; what is allowed is remembered. Source: OpenID Connect Core 1.0 section 3.1.2.4, RFC 6819 section 5.2.4. */
+export async function consentEndpoint(context: Context, input: Input): Promise<Output> {
+  if (input.method !== 'GET' && input.method !== 'POST')
+    return refusalPage(context, input, 'consent', methodRefusal('GET, POST'));
+  const posted = input.method === 'POST' ? await readOwnForm(context, input, 'consent') : undefined;
+  const asked = await openAsked(context, input, posted?.parameters.request);
+  if ('output' in asked) return asked.output;
+  const { request, client } = asked;
+  const browser = posted?.browser ?? (await readBrowser(context, input));
+  const { session, user } = browser;
+  // Without a live sign-in there is nobody to ask: the request is decided anew, which leads to the sign-in page.
+  if (!session || !user || !skipsSignIn(session, context.now()))
+    return redirect(pageUrl(context, '/authorize/continue', request));
+
+  if (posted?.isOwn) {
+    switch (posted.parameters.decision) {
+      case 'allow':
+        await rememberConsent(context, user, client.clientId, request);
+        return redirect(pageUrl(context, '/authorize/continue', { ...request, consentedSid: session.sid }));
+      case 'switch':
+        return redirect(pageUrl(context, '/sign-in', request));
+      case 'deny':
+        return refuseToClient(
+          context,
+          input,
+          request,
+          client,
+          refuse('access_denied', 'user_denied', 'the user said no', {
+            facts: { clientId: client.clientId, userId: user.userId },
+          }),
+        );
+    }
+  }
+  const { form, cookies } = ownForm(context, browser, '/consent', [['request', sealRequest(context, request)]]);
+  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
+  const page = consentPage(
+    {
+      ...form,
+      client: askingClient(client, request.redirectUri),
+      account: accountName(user),
+      scopes: await describeScopes(context, allowed),
+    },
+    pageContext(context, input, request.uiLocales),
+  );
+  return withCookies(pageOutput(context, posted ? 403 : 200, page, { formAction: request.redirectUri }), cookies);
+}
+
+async function rememberConsent(
+  context: Context,
+  user: UserRecord,
+  clientId: string,
+  request: AuthorizationRequest,
+): Promise<void> {
+  const consentId = `${user.userId}/${clientId}`;
+  const at = context.now();
+  for (;;) {
+    const before = await context.store.get('consent', consentId);
+    const record = { consentId, version: 0, userId: user.userId, clientId, ...widened(before, request), grantedAt: at };
+    const result = await context.store.commit(
+      [{ change: 'put', kind: 'consent', expect: before?.version ?? 'absent', record }],
+      [
+        {
+          type: 'consent.granted',
+          at,
+          actor: { kind: 'user', userId: user.userId },
+          userId: user.userId,
+          clientId,
+          data: { scopes: record.scopes, resources: record.resources },
+        },
+      ],
+    );
+    if (result.outcome === 'committed') return;
+  }
+}

@@ -1,0 +1,157 @@
+import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
+import type { Context } from '../context.ts';
+import { type Input, type Output, redirect } from '../http/message.ts';
+import { readForm, readParameters } from '../http/parameters.ts';
+import { refuse } from '../http/refusal.ts';
+import { accountName, askingClient } from '../interaction/asked.ts';
+import { forgetSessionCookie, readBrowser } from '../interaction/browser.ts';
+import { signedOutPage, signOutPage } from '../pages/index.ts';
+import { seal, unseal } from '../secrets/sealed.ts';
+import { endingNow } from '../sessions/ending.ts';
+import type { ClientRecord, SessionRecord } from '../store/records.ts';
+import { readIdTokenHint } from '../tokens/id-token-hint.ts';
+import { ownForm, readOwnForm, withCookies } from './own-form.ts';
+import { pageContext, pageOutput, refusalPage } from './page-output.ts';
+
+/** A sign-out on its way through the confirmation page. `back`: a registered address, `state` included. */
+type SignOutRequest = { clientId?: string; back?: string; uiLocales?: string };
+
+/**
+ * The end-session endpoint: an app asks that the user be signed out. With an ID token of this very session it is done at once; otherwise the user is asked, since anybody can send a
+ * browser here. Source: OpenID Connect RP-Initiated Logout 1.0 sections 2 to 4.
+ */
+export async function endSessionEndpoint(context: Context, input: Input): Promise<Output> {
+  const read =
+    input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : readParameters(input.query);
+  if (!read.ok)
+    return refusalPage(context, input, 'end-session', refuse('invalid_request', 'malformed_request', read.description));
+  const { id_token_hint, client_id, post_logout_redirect_uri, state, ui_locales } = read.parameters;
+  const hint = id_token_hint === undefined ? undefined : readIdTokenHint(context, id_token_hint);
+  const invalid = (description: string) =>
+    refusalPage(context, input, 'end-session', refuse('invalid_request', 'parameter_invalid', description));
+  if (id_token_hint !== undefined && !hint) return invalid('id_token_hint is not an ID token of this issuer');
+  if (hint && client_id !== undefined && client_id !== hint.aud)
+    return invalid('client_id differs from the audience of id_token_hint');
+  const clientId = hint?.aud ?? client_id;
+  const client = clientId === undefined ? undefined : await context.registry.client(clientId);
+  const back = post_logout_redirect_uri;
+  if (back !== undefined && !(client && isRegisteredRedirectUri(client.postLogoutRedirectUris, back)))
+    return refusalPage(
+      context,
+      input,
+      'end-session',
+      refuse('invalid_request', 'redirect_uri_unregistered', 'post_logout_redirect_uri is not registered for this app'),
+      client?.name,
+    );
+
+  const request: SignOutRequest = {
+    ...(client && { clientId: client.clientId }),
+    ...(back !== undefined && {
+      back: state === undefined ? back : `${back}${back.includes('?') ? '&' : '?'}${new URLSearchParams({ state })}`,
+    }),
+    ...(ui_locales !== undefined && { uiLocales: ui_locales.slice(0, 128) }),
+  };
+  const { session } = await readBrowser(context, input);
+  if (!session) return finish(context, request, 0);
+  if (hint?.sid === session.sid && hint.sub === session.userId)
+    return finish(context, request, await endSession(context, session, client));
+  return redirect(`${context.config.issuer}/sign-out?request=${sealSignOut(context, request)}`);
+}
+
+/** The sign-out page: asks, and does it. */
+export async function signOutEndpoint(context: Context, input: Input): Promise<Output> {
+  const posted = input.method === 'POST' ? await readOwnForm(context, input, 'sign-out') : undefined;
+  const query = readParameters(input.query);
+  const request = openSignOut(context, posted?.parameters.request ?? (query.ok ? query.parameters.request : undefined));
+  const client = request.clientId === undefined ? undefined : await context.registry.client(request.clientId);
+  const browser = posted?.browser ?? (await readBrowser(context, input));
+  const { session, user } = browser;
+  if (!session || !user) return finish(context, request, 0);
+  if (posted?.isOwn && posted.parameters.decision === 'sign-out')
+    return finish(context, request, await endSession(context, session, client));
+  if (posted?.isOwn && posted.parameters.decision === 'stay') return redirect(`${context.config.issuer}/account`);
+
+  const now = context.now();
+  const others = await context.store.listSessions({ userId: user.userId, state: 'live', now }, { limit: 100 });
+  const { form, cookies } = ownForm(context, browser, '/sign-out', [['request', sealSignOut(context, request)]]);
+  const page = signOutPage(
+    {
+      ...form,
+      client: client && askingClient(client, request.back),
+      account: accountName(user),
+      apps: await countApps(context, session),
+      otherDevices: others.items.length - 1,
+      accountUrl: `${context.config.issuer}/account`,
+    },
+    pageContext(context, input, request.uiLocales),
+  );
+  return withCookies(
+    pageOutput(context, posted ? 403 : 200, page, request.back === undefined ? {} : { formAction: request.back }),
+    cookies,
+  );
+}
+
+/** The page after a sign-out that leads nowhere else. */
+export function signedOutEndpoint(context: Context, input: Input): Output {
+  const query = readParameters(input.query);
+  const shown = unsealShown(context, query.ok ? query.parameters.request : undefined);
+  const page = signedOutPage(
+    { ...shown, signInUrl: `${context.config.issuer}/account` },
+    pageContext(context, input, undefined),
+  );
+  return pageOutput(context, 200, page);
+}
+
+/** The address of the page after a sign-out. */
+export function signedOutUrl(context: Context, shown: { apps: number; devices?: number }): string {
+  return `${context.config.issuer}/signed-out?request=${seal(context.rootKeys, 'authorization-request', { signedOut: shown }, context.random)}`;
+}
+
+function finish(context: Context, request: SignOutRequest, apps: number): Output {
+  return withCookies(redirect(request.back ?? signedOutUrl(context, { apps })), [forgetSessionCookie(context)]);
+}
+
+/** Ends the session in this browser, and its session grants with it; offline ones live on. Says how many apps that ended. */
+async function endSession(context: Context, session: SessionRecord, client: ClientRecord | undefined): Promise<number> {
+  const apps = await countApps(context, session);
+  const actor = { kind: 'user', userId: session.userId } as const;
+  const ending = await endingNow(
+    context,
+    client ? 'client_signed_out' : 'user_signed_out',
+    actor,
+    client && { askedBy: client.clientId },
+  );
+  await context.store.commit([{ change: 'end-sessions', where: { sid: session.sid }, offline: false, ending }]);
+  context.metrics.endings.inc({ kind: 'session', reason: ending.reason });
+  return apps;
+}
+
+async function countApps(context: Context, session: SessionRecord): Promise<number> {
+  const { items } = await context.store.listGrants(
+    { sid: session.sid, state: 'live', now: context.now() },
+    { limit: 100 },
+  );
+  return new Set(items.filter((grant) => grant.kind === 'session').map((grant) => grant.clientId)).size;
+}
+
+function sealSignOut(context: Context, request: SignOutRequest): string {
+  return seal(context.rootKeys, 'authorization-request', { signOut: request }, context.random);
+}
+
+function openSignOut(context: Context, text: string | undefined): SignOutRequest {
+  const opened =
+    text === undefined
+      ? undefined
+      : (unseal(context.rootKeys, 'authorization-request', text) as { signOut?: SignOutRequest } | undefined);
+  return opened?.signOut ?? {};
+}
+
+function unsealShown(context: Context, text: string | undefined): { apps: number; devices?: number } {
+  const opened =
+    text === undefined
+      ? undefined
+      : (unseal(context.rootKeys, 'authorization-request', text) as
+          | { signedOut?: { apps: number; devices?: number } }
+          | undefined);
+  return opened?.signedOut ?? { apps: 0 };
+}

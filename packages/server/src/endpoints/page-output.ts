@@ -1,0 +1,103 @@
+import type { Context } from '../context.ts';
+import type { Input, Output } from '../http/message.ts';
+import { readParameters } from '../http/parameters.ts';
+import { type Refusal, recordRefusal } from '../http/refusal.ts';
+import {
+  type Brand,
+  errorPage,
+  errorSituation,
+  type PageContext,
+  parseBrand,
+  pickLanguage,
+  stylesheetVersion,
+} from '../pages/index.ts';
+
+/** What a page's security policy must allow beyond the page itself: where its form may end, and its one script. */
+export type PagePolicy = { formAction?: string; script?: string };
+
+const brands = new WeakMap<Context['config'], { brand: Brand; version: string }>();
+
+/** The operator's look, and the version of its stylesheet. */
+export function brandOf(config: Context['config']): { brand: Brand; version: string } {
+  const known = brands.get(config);
+  if (known) return known;
+  const { logo, ...rest } = config.brand;
+  const brand = parseBrand({ ...rest, ...(logo === undefined ? {} : { logoUrl: logo }) });
+  const made = { brand, version: stylesheetVersion(brand) };
+  brands.set(config, made);
+  return made;
+}
+
+/** The path the issuer lives under: '' or '/auth'. */
+export function basePath(issuer: string): string {
+  return new URL(issuer).pathname.replace(/\/$/, '');
+}
+
+/** What views need, for this request. The language comes from `ui_locales` (of the page's link or of the authorization request), else from the browser. */
+export function pageContext(context: Context, input: Input, uiLocales?: string): PageContext {
+  const query = readParameters(input.query);
+  const asked = (query.ok ? query.parameters.ui_locales : undefined) ?? uiLocales;
+  const { brand, version } = brandOf(context.config);
+  const base = basePath(context.config.issuer);
+  return {
+    language: pickLanguage(input.headers['accept-language'], asked),
+    brand,
+    base,
+    stylesheetVersion: version,
+    now: context.now(),
+    path: input.method === 'GET' ? `${base}${input.path}${input.query === '' ? '' : `?${input.query}`}` : undefined,
+  };
+}
+
+/**
+ * A page, with the headers that keep it from being framed, sniffed, stored or made to run anything. Forms may only end here or, as browsers apply the rule to redirects too, where the
+ * app's redirect URI is. Source: RFC 9700 section 4.16, OWASP Content Security Policy Cheat Sheet.
+ */
+export function pageOutput(context: Context, status: number, page: string, policy: PagePolicy = {}): Output {
+  const formAction = policy.formAction === undefined ? '' : ` ${formTarget(policy.formAction)}`;
+  const script = policy.script === undefined ? '' : ` script-src ${policy.script};`;
+  return {
+    status,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'content-security-policy': `default-src 'none'; style-src 'self'; img-src 'self' data:;${script} form-action 'self'${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+      'x-frame-options': 'DENY',
+      // With no-referrer browsers would send "Origin: null" with our own forms.
+      'referrer-policy': 'same-origin',
+      ...(context.config.issuer.startsWith('https:') && {
+        'strict-transport-security': 'max-age=63072000; includeSubDomains',
+      }),
+    },
+    body: page,
+  };
+}
+
+/** The error page: for refusals that cannot be sent to the app. */
+export function refusalPage(
+  context: Context,
+  input: Input,
+  endpoint: string,
+  refusal: Refusal,
+  clientName?: string,
+): Output {
+  const refusalId = recordRefusal(context, input, endpoint, refusal);
+  const page = errorPage(
+    {
+      situation: errorSituation(refusal.reason),
+      error: refusal.error,
+      refusalId,
+      detail: refusal.description,
+      ...(clientName !== undefined && { client_name: clientName }),
+    },
+    pageContext(context, input),
+  );
+  const output = pageOutput(context, refusal.status ?? 400, page);
+  return { ...output, headers: { ...output.headers, ...refusal.headers, 'tessera-refusal-id': refusalId } };
+}
+
+function formTarget(redirectUri: string): string {
+  const url = new URL(redirectUri);
+  // A path after the host or scheme would be compared as well, and redirects inside the app are its own affair.
+  return url.protocol === 'https:' || url.protocol === 'http:' ? url.origin : url.protocol;
+}

@@ -1,0 +1,34 @@
+import type { AuthorizationRequest } from '../authorize/authorization-request.ts';
+import type { Context } from '../context.ts';
+import type { AskingClient, ScopeModel } from '../pages/index.ts';
+import type { ClientRecord } from '../store/records.ts';
+
+/** The client as pages show it. */
+export function askingClient(client: ClientRecord, redirectUri: string | undefined): AskingClient {
+  return { client_name: client.name, redirect_uri: redirectUri, policy_uri: client.policyUri, tos_uri: client.tosUri };
+}
+
+/** Scopes as pages show them: with the operator's words and the resource server they belong to. */
+export async function describeScopes(
+  context: Pick<Context, 'registry'>,
+  scopes: readonly string[],
+): Promise<ScopeModel[]> {
+  const servers = await context.registry.resourceServers();
+  return scopes.map((scope) => {
+    const server = servers.find((one) => Object.hasOwn(one.scopes, scope));
+    return { scope, description: server?.scopes[scope]?.description, resourceServer: server?.name };
+  });
+}
+
+/** A user in a form the user knows. */
+export function accountName(user: { username: string }): string {
+  return user.username;
+}
+
+/** What consent covers: the request's scopes and audiences, added to what was allowed before. */
+export function widened(before: { scopes: string[]; resources: string[] } | undefined, request: AuthorizationRequest) {
+  return {
+    scopes: [...new Set([...(before?.scopes ?? []), ...request.scopes])],
+    resources: [...new Set([...(before?.resources ?? []), ...request.resources])],
+  };
+}

@@ -1,0 +1,77 @@
+import type { Seconds } from '@tessera/protocol';
+import type { AuthorizationRequest } from '../authorize/authorization-request.ts';
+import { type Refusal, refuse } from '../http/refusal.ts';
+import { skipsSignIn } from '../sessions/session.ts';
+import type { ClientRecord, ConsentRecord, SessionRecord, UserRecord } from '../store/records.ts';
+
+/** What the next step rests on. `session` and `user`: of the browser's cookie, if any. */
+export type InteractionFacts = {
+  request: AuthorizationRequest;
+  client: ClientRecord;
+  session: SessionRecord | undefined;
+  user: UserRecord | undefined;
+  consent: ConsentRecord | undefined;
+};
+
+/** What the user does next, or nothing: then a code is issued. */
+export type Interaction =
+  | { kind: 'sign-in'; reauthenticate: boolean }
+  | { kind: 'choose-account' }
+  | { kind: 'consent' }
+  | { kind: 'issue'; session: SessionRecord; user: UserRecord }
+  | Refusal;
+
+/** Decides what the user does next. Pure. Source: OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4 and 5.5.1.1. */
+export function decideInteraction(
+  { request, client, session, user, consent }: InteractionFacts,
+  now: Seconds,
+): Interaction {
+  const facts = { clientId: client.clientId, ...(session && { sid: session.sid, userId: session.userId }) };
+  const isSilent = request.prompt.includes('none');
+  const isSignedIn = session !== undefined && user !== undefined && !user.disabled && skipsSignIn(session, now);
+  if (!isSignedIn)
+    return isSilent
+      ? refuse('login_required', 'login_required', 'the user must sign in', { facts })
+      : { kind: 'sign-in', reauthenticate: false };
+
+  const justSignedIn = request.signedInSid === session.sid;
+  const isTooOld = request.maxAge !== undefined && now - session.authTime > request.maxAge && !justSignedIn;
+  if (isTooOld || (request.prompt.includes('login') && !justSignedIn))
+    return isSilent
+      ? refuse('login_required', 'login_required', 'the user signed in too long ago', { facts })
+      : { kind: 'sign-in', reauthenticate: true };
+  if (request.expectedSub !== undefined && request.expectedSub !== user.userId)
+    return isSilent || justSignedIn
+      ? refuse('login_required', 'user_mismatch', 'another user is signed in than the request asks for', { facts })
+      : { kind: 'sign-in', reauthenticate: false };
+  if (request.prompt.includes('select_account') && request.chosenSid !== session.sid && !justSignedIn)
+    return { kind: 'choose-account' };
+  if (request.essentialAcr && !request.essentialAcr.includes(session.acr))
+    return refuse(
+      'unmet_authentication_requirements',
+      'authentication_level_unmet',
+      'the acr asked for cannot be reached',
+      {
+        facts: { ...facts, expected: request.essentialAcr.join(' '), got: session.acr },
+      },
+    );
+
+  if (
+    request.consentedSid !== session.sid &&
+    (request.prompt.includes('consent') || isConsentMissing(request, client, consent))
+  )
+    return isSilent
+      ? refuse('consent_required', 'consent_required', 'the user must be asked', { facts })
+      : { kind: 'consent' };
+  return { kind: 'issue', session, user };
+}
+
+function isConsentMissing(
+  request: AuthorizationRequest,
+  client: ClientRecord,
+  consent: ConsentRecord | undefined,
+): boolean {
+  if (client.consent === 'skip') return false;
+  const isCovered = request.scopes.every((scope) => consent?.scopes.includes(scope));
+  return !consent || !isCovered || !request.resources.every((resource) => consent.resources.includes(resource));
+}
