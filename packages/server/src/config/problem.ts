@@ -15,12 +15,13 @@ export function formatProblems(problems: readonly Problem[]): string[] {
 /** A path as one would write it in code: `clients[2].scopes["orders:read"]`. */
 export function formatPath(path: Path): string {
   const text = path
-    .map((part) => {
+    .map((part, index) => {
       if (typeof part === 'number') return `[${part}]`;
+      if (index === 0) return part;
       return /^[A-Za-z_$][\w$]*$/.test(part) ? `.${part}` : `[${JSON.stringify(part)}]`;
     })
     .join('');
-  return text === '' ? 'the file' : text.replace(/^\./, '');
+  return text === '' ? 'the file' : text;
 }
 
 /** What was given, for a message. Only for keys that hold no secret. A password within a URL is left out. */
