@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after, before, type TestContext } from 'node:test';
+import { build } from 'esbuild';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { TestAuthorizationServer } from '../../testing/authorization-server.ts';
+import type { TesseraClient } from './tessera-client.ts';
+
+const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium'].find(
+  (path) => path !== undefined && existsSync(path),
+);
+const skip =
+  executablePath === undefined
+    ? 'NO CHROMIUM: set CHROMIUM_PATH or install /usr/bin/chromium; the browser layer is untested'
+    : false;
+if (skip !== false) console.warn(skip);
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+/** What `testing/browser-page.ts` hangs on the window. */
+declare const tessera: { client: TesseraClient; changes: string[]; required: string[]; arrived: string | undefined };
+
+let script = '';
+before(async () => {
+  if (skip !== false) return;
+  const entry = new URL('../../testing/browser-page.ts', import.meta.url).pathname;
+  const bundled = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: 'esm',
+    write: false,
+    conditions: ['tessera-source'],
+    logLevel: 'error',
+  });
+  script = bundled.outputFiles[0]?.text ?? '';
+});
+
+type Stage = {
+  server: TestAuthorizationServer;
+  app: TestAuthorizationServer;
+  profile: string;
+  start(): Promise<BrowserContext>;
+  url(storage?: string): string;
+};
+const profiles: string[] = [];
+after(() => Promise.all(profiles.map((profile) => rm(profile, { recursive: true, force: true }))));
+
+/** Server and app on two origins, and a browser profile that lasts over restarts. */
+async function makeStage(t: TestContext): Promise<Stage> {
+  const server = await TestAuthorizationServer.start();
+  const app = await TestAuthorizationServer.start();
+  app.page = {
+    html: '<!doctype html><title>app</title><script type="module" src="/app.js"></script>',
+    scripts: { '/app.js': script },
+  };
+  const profile = await mkdtemp(join(tmpdir(), 'tessera-client-'));
+  profiles.push(profile);
+  const open: BrowserContext[] = [];
+  t.after(async () => {
+    for (const context of open) await context.close().catch(() => undefined);
+    await server.stop();
+    await app.stop();
+  });
+  return {
+    server,
+    app,
+    profile,
+    async start() {
+      const context = await chromium.launchPersistentContext(profile, { executablePath: executablePath ?? '', args });
+      open.push(context);
+      return context;
+    },
+    url: (storage) =>
+      `${app.origin}/issuer=${encodeURIComponent(encodeURIComponent(server.origin))}${storage === undefined ? '' : `+storage=${storage}`}`,
+  };
+}
+
+async function openPage(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived !== undefined);
+  return page;
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.evaluate(() => void tessera.client.signIn());
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived === 'signed_in');
+}
+
+const callApi = (page: Page, url: string) =>
+  page.evaluate(async (address) => {
+    const response = await tessera.client.fetch(address, { method: 'POST', body: 'hello' });
+    return `${response.status} ${await response.text()}`;
+  }, url);
+
+const whatIsStored = (page: Page) =>
+  page.evaluate(async () => ({
+    local: Object.keys(localStorage),
+    session: Object.keys(sessionStorage),
+    databases: (await indexedDB.databases()).map(({ name }) => name),
+    cookies: document.cookie,
+    caches: await caches.keys(),
+  }));
+
+const nothing = { local: [], session: [], databases: [], cookies: '', caches: [] };
+
+test('B5: without an adapter the browser stores nothing at all, and a reload is signed out', { skip }, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const context = await start();
+  const page = await openPage(context, url());
+  await signIn(page);
+  assert.match(await callApi(page, `${server.origin}/api`), /^200 .*"body":"hello"/);
+  await page.evaluate(() => tessera.client.refresh());
+  assert.deepEqual(await whatIsStored(page), nothing);
+  assert.deepEqual(await context.cookies(), []);
+  await page.reload();
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived !== undefined);
+  assert.equal(await page.evaluate(async () => (await tessera.client.getTokens()) ?? null), null);
+});
+
+test('B13, D1: two tabs with localStorage cause one refresh, with calls in both at once', { skip }, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const context = await start();
+  const one = await openPage(context, url('local'));
+  server.accessTokenLifetime = 1;
+  await signIn(one);
+  server.accessTokenLifetime = 900;
+  const two = await openPage(context, url('local'));
+  assert.equal(await two.evaluate(async () => (await tessera.client.getUser())?.sub), 'alice');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  server.tokenDelayMs = 300;
+  server.apiNonce = 'api-nonce';
+  server.tokenNonce = 'token-nonce';
+  const calls = [one, two].flatMap((page) => Array.from({ length: 5 }, () => callApi(page, `${server.origin}/api`)));
+  for (const answer of await Promise.all(calls)) assert.match(answer, /^200 /);
+  const refreshes = server.requests.filter(({ grant_type }) => grant_type === 'refresh_token');
+  assert.equal([...server.grants.values()][0]?.generation, 1);
+  assert.equal(refreshes.length, 2, 'one refusal that hands out the nonce, one refresh');
+  server.tokenNonce = undefined;
+  server.requests.length = 0;
+  await Promise.all([one, two].map((page) => page.evaluate(() => tessera.client.refresh())));
+  assert.equal(server.count('/token', 'refresh_token'), 1, 'explicit refreshes at the same moment too');
+});
+
+test('two tabs: signing out in one is heard and obeyed in the other', { skip }, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const context = await start();
+  const one = await openPage(context, url('local'));
+  await signIn(one);
+  const two = await openPage(context, url('local'));
+  await one.evaluate(() => tessera.client.signOut());
+  await two.waitForFunction(() => tessera.changes.includes('elsewhere'));
+  const code = await two.evaluate(
+    (address) => tessera.client.fetch(address).catch((error) => error.code),
+    `${server.origin}/api`,
+  );
+  assert.equal(code, 'sign_in_required');
+  assert.deepEqual(await two.evaluate(() => tessera.required), ['sign_in_required']);
+  const { local, session } = await whatIsStored(one);
+  assert.deepEqual({ local, session }, { local: [], session: [] });
+  assert.equal([...server.grants.values()][0]?.ended, true);
+});
+
+test('B3, B6: localStorage survives a restart of the browser, and its refresh token with its key', {
+  skip,
+}, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const first = await start();
+  await signIn(await openPage(first, url('local')));
+  await first.close();
+  const second = await start();
+  const page = await openPage(second, url('local'));
+  assert.equal(await page.evaluate(async () => (await tessera.client.refresh()).token_type), 'DPoP');
+  assert.match(await callApi(page, `${server.origin}/api`), /^200 /);
+  assert.equal(server.grants.size, 1, 'nobody had to sign in again');
+});
+
+test('the DPoP key in IndexedDB cannot be read out by script', { skip }, async (t) => {
+  const { start, url } = await makeStage(t);
+  const page = await openPage(await start(), url('local'));
+  await signIn(page);
+  const attempt = await page.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const opening = indexedDB.open('tessera-client');
+      opening.onsuccess = () => resolve(opening.result);
+    });
+    const all = await new Promise<{ privateKey: CryptoKey }[]>((resolve) => {
+      const reading = database.transaction('dpop-keys').objectStore('dpop-keys').getAll();
+      reading.onsuccess = () => resolve(reading.result);
+    });
+    database.close();
+    const [stored] = all;
+    if (stored === undefined) return 'no key';
+    return crypto.subtle.exportKey('jwk', stored.privateKey).then(
+      () => 'exported',
+      (error) => error.name,
+    );
+  });
+  assert.equal(attempt, 'InvalidAccessError');
+});
+
+test('B7: sessionStorage survives a reload and ends with its tab', { skip }, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const context = await start();
+  const page = await openPage(context, url('session'));
+  await signIn(page);
+  await page.reload();
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived !== undefined);
+  assert.match(await callApi(page, `${server.origin}/api`), /^200 /);
+  await page.evaluate(() => tessera.client.refresh());
+  await page.close();
+  const other = await openPage(context, url('session'));
+  assert.equal(await other.evaluate(async () => (await tessera.client.getTokens()) ?? null), null);
+});
+
+test('B14: offline, sign-out empties the tab at once; back online the server hears of it by itself', {
+  skip,
+}, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const context = await start();
+  const page = await openPage(context, url('local'));
+  await signIn(page);
+  await context.setOffline(true);
+  const result = await page.evaluate(() => tessera.client.signOut());
+  assert.deepEqual(result, { revocation: 'pending', redirected: false });
+  assert.equal(await page.evaluate(async () => (await tessera.client.getTokens()) ?? null), null);
+  await context.setOffline(false);
+  await page.waitForFunction(() => localStorage.length === 0, undefined, { timeout: 4000 });
+  assert.equal([...server.grants.values()][0]?.ended, true);
+});
+
+test('B14: signing out of the whole browser goes to the server and comes back', { skip }, async (t) => {
+  const { server, start, url } = await makeStage(t);
+  const page = await openPage(await start(), url('local'));
+  await signIn(page);
+  await page.evaluate(() => void tessera.client.signOut({ everywhereInThisBrowser: true }));
+  await page.waitForURL(`${server.origin}/**`);
+  assert.ok(server.last('/end-session')?.query.has('id_token_hint'));
+  assert.equal([...server.grants.values()][0]?.ended, true);
+});
