@@ -1,0 +1,92 @@
+import { formatScope, parseScope } from '@tessera/protocol';
+import type { DeclaredClient } from '../config/config.ts';
+import type { ClientRecord } from '../store/records.ts';
+import { secretUntil } from './client-secrets.ts';
+
+/** A client's metadata as the configuration file spells them; the secret is never among them. */
+export type ClientMetadata = Omit<DeclaredClient, 'client_secret'>;
+
+/** A client as administrators see one. */
+export type Client = ClientMetadata & {
+  version: number;
+  /** How often everything of it was cut off. */
+  epoch: number;
+  /** True: the configuration file declares it, and it alone changes it. */
+  declared: boolean;
+  createdAt: number;
+  updatedAt: number;
+  /** Its secrets, newest first: until when each is good; null: without end. */
+  secrets: { until: number | null }[];
+};
+
+/** A client's metadata out of its record. */
+export function metadataOf(record: ClientRecord): ClientMetadata {
+  return {
+    client_id: record.clientId,
+    client_name: record.name,
+    token_endpoint_auth_method: record.authMethod,
+    ...(record.jwks.length === 0 ? {} : { jwks: { keys: record.jwks } }),
+    redirect_uris: record.redirectUris,
+    post_logout_redirect_uris: record.postLogoutRedirectUris,
+    grant_types: record.grantTypes,
+    scope: formatScope(record.scopes),
+    id_token_signed_response_alg: record.idTokenAlgorithm,
+    ...(record.logoUri === undefined ? {} : { logo_uri: record.logoUri }),
+    ...(record.policyUri === undefined ? {} : { policy_uri: record.policyUri }),
+    ...(record.tosUri === undefined ? {} : { tos_uri: record.tosUri }),
+    defaultResources: record.defaultResources,
+    resources: record.resources,
+    strategy: record.strategy,
+    lifetimes: record.lifetimes,
+    rotation: record.rotation,
+    pkce: record.pkce,
+    dpop: record.dpop,
+    consent: record.consent,
+    offlineAccess: record.offlineAccess,
+    disabled: record.disabled,
+  };
+}
+
+/** What a client's record holds of its metadata. */
+export function recordFieldsOf(
+  metadata: ClientMetadata,
+): Omit<ClientRecord, 'version' | 'secretDigests' | 'epoch' | 'declared' | 'createdAt' | 'updatedAt'> {
+  return {
+    clientId: metadata.client_id,
+    name: metadata.client_name,
+    authMethod: metadata.token_endpoint_auth_method,
+    jwks: metadata.jwks?.keys ?? [],
+    redirectUris: metadata.redirect_uris,
+    postLogoutRedirectUris: metadata.post_logout_redirect_uris,
+    grantTypes: metadata.grant_types,
+    scopes: parseScope(metadata.scope) ?? [],
+    idTokenAlgorithm: metadata.id_token_signed_response_alg,
+    ...(metadata.logo_uri === undefined ? {} : { logoUri: metadata.logo_uri }),
+    ...(metadata.policy_uri === undefined ? {} : { policyUri: metadata.policy_uri }),
+    ...(metadata.tos_uri === undefined ? {} : { tosUri: metadata.tos_uri }),
+    defaultResources: metadata.defaultResources,
+    resources: metadata.resources,
+    strategy: metadata.strategy,
+    lifetimes: metadata.lifetimes,
+    rotation: metadata.rotation,
+    pkce: metadata.pkce,
+    dpop: metadata.dpop,
+    consent: metadata.consent,
+    offlineAccess: metadata.offlineAccess,
+    disabled: metadata.disabled,
+  };
+}
+
+/** A client without what nobody may see. */
+export function viewClient(record: ClientRecord): Client {
+  const { version, epoch, declared, createdAt, updatedAt, secretDigests } = record;
+  return {
+    ...metadataOf(record),
+    version,
+    epoch,
+    declared,
+    createdAt,
+    updatedAt,
+    secrets: secretDigests.map((digest) => ({ until: secretUntil(digest) ?? null })),
+  };
+}
