@@ -129,7 +129,7 @@ export class RevocationFeed {
     const { epoch, position: head } = this.#context.follower.position;
     let place: number | undefined;
     for (const jti of ack) {
-      const match = /^(\d{1,10})\.(\d{1,15})$/.exec(jti);
+      const match = /^(\d{1,16})\.(\d{1,16})$/.exec(jti);
       if (!match || Number(match[1]) !== epoch || Number(match[2]) > head) continue;
       place = Math.max(place ?? 0, Number(match[2]));
     }

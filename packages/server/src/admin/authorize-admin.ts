@@ -1,0 +1,38 @@
+import type { Context } from '../context.ts';
+import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
+import type { Input } from '../http/message.ts';
+import { answerRefusal, refuse } from '../http/refusal.ts';
+import type { Authorize } from './rest/operation-route.ts';
+import { adminAudience } from './scopes.ts';
+
+/** Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with the scope. Source: RFC 6750 section 3.1, RFC 9449 section 7. */
+export function authorizeAdmin(context: Context): Authorize {
+  return async (headers, method, url, neededScope) => {
+    const { pathname, search } = new URL(url);
+    const input: Input = {
+      method,
+      path: pathname,
+      query: search.slice(1),
+      headers: Object.assign(Object.create(null), Object.fromEntries(headers)),
+      // Two Authorization headers arrive joined by a comma, which no token has.
+      repeated: [],
+      body: '',
+      ip: '',
+      onGone: () => undefined,
+    };
+    const presented = await presentedAccessToken(context, input, `${new URL(context.config.issuer).origin}${pathname}`);
+    if (presented.kind === 'refuse') return answerRefusal(context, input, 'admin', presented);
+    const { claims, user } = presented;
+    const scheme = claims.cnf ? 'DPoP' : 'Bearer';
+    const facts = { clientId: claims.client_id };
+    if (![claims.aud].flat().includes(adminAudience(context.config.issuer))) {
+      const wrong = refuse('invalid_token', 'token_audience_wrong', 'the access token is for another API', { facts });
+      return answerRefusal(context, input, 'admin', challenged(scheme, wrong));
+    }
+    if (!claims.scope.split(' ').includes(neededScope)) {
+      const missing = refuse('insufficient_scope', 'scope_missing', `this needs the scope ${neededScope}`, { facts });
+      return answerRefusal(context, input, 'admin', challenged(scheme, missing, neededScope));
+    }
+    return { actor: { kind: 'admin', clientId: claims.client_id, ...(user && { userId: user.userId }) } };
+  };
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context } from '../context.ts';
+import type { ClientAddress } from './client-address.ts';
+import { answer, mostBodyBytes, tooLarge } from './door.ts';
+import type { Input, Output } from './message.ts';
+import type { Routed } from './routes.ts';
+
+/** Headers of which two would be read differently by two readers. */
+const single = new Set(['authorization', 'dpop']);
+
+/** The door for node:http, which is all requests in production. `base`: the issuer's path. */
+export function nodeDoor(context: Context, routed: Routed, base: string, clientAddress: ClientAddress) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const input = readHead(request, response, base, clientAddress);
+    const body = await readBody(request);
+    if (body === 'gone') return;
+    const output =
+      body === 'too large' ? tooLarge(context, input) : await answer(context, routed, Object.assign(input, { body }));
+    if (body === 'too large') response.shouldKeepAlive = false;
+    write(response, output, routed.isDraining());
+  };
+}
+
+function readHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  base: string,
+  clientAddress: ClientAddress,
+): Input {
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const headers: Input['headers'] = Object.create(null);
+  const repeated: string[] = [];
+  const { rawHeaders } = request;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const value = rawHeaders[i + 1] as string;
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (single.has(name)) repeated.push(name);
+    else headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+  return {
+    method: request.method ?? 'GET',
+    path: pathBelow(base, path),
+    query: mark < 0 ? '' : target.slice(mark + 1),
+    headers,
+    repeated,
+    body: '',
+    ip: clientAddress(request.socket.remoteAddress ?? '', headers['x-forwarded-for']),
+    onGone: (listener) => void response.once('close', listener),
+  };
+}
+
+/** The path below the issuer's. RFC 8414 section 3.1 puts the metadata of an issuer with a path before that path. */
+export function pathBelow(base: string, path: string): string {
+  if (base === '') return path;
+  const wellKnown = '/.well-known/oauth-authorization-server';
+  if (path === `${wellKnown}${base}`) return wellKnown;
+  if (path === base) return '/';
+  return path.startsWith(`${base}/`) ? path.slice(base.length) : '/.outside';
+}
+
+function readBody(request: IncomingMessage): Promise<string | 'too large' | 'gone'> {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    request.resume();
+    return Promise.resolve('');
+  }
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= mostBodyBytes) chunks.push(chunk);
+      else {
+        resolve('too large');
+        chunks.length = 0;
+      }
+    });
+    request.once('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks).toString('utf8')),
+    );
+    request.once('error', () => resolve('gone'));
+    request.once('close', () => resolve('gone'));
+  });
+}
+
+function write(response: ServerResponse, output: Output, isDraining: boolean): void {
+  if (response.destroyed) return;
+  if (isDraining) response.shouldKeepAlive = false;
+  const body = Buffer.from(output.body);
+  response.writeHead(output.status, { ...output.headers, 'content-length': body.length });
+  response.end(body);
+}

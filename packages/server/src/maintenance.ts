@@ -1,0 +1,105 @@
+import { largestAllowedSkew } from '@tessera/protocol';
+import type { Context } from './context.ts';
+import { endingNow } from './sessions/ending.ts';
+import { tokensUntil } from './sessions/tokens-until.ts';
+import { type KeyRotationPolicy, readSigningKeys, rotateSigningKeys } from './tokens/key-rotation.ts';
+
+/** How often lapsed sessions are looked for, and how often the slower work is done, in milliseconds. */
+const everyMs = 2000;
+const slowEveryMs = 60_000;
+/** Rows of one slice: a slice must never hold up a request. */
+const slice = 200;
+/** How long, in seconds, ended rows stay at hand beyond the last token under them: for support, and so that late replays find their grant. */
+const keepEndedFor = 3600;
+
+/** The rotation schedule that the configuration asks for. */
+export async function keyRotationPolicy(context: Context): Promise<KeyRotationPolicy> {
+  const longest = (await tokensUntil(context, 0)) + context.config.lifetimes.idToken + largestAllowedSkew;
+  return { ...context.config.keys, keepRetiredFor: longest };
+}
+
+/** Loads the signing keys, after making or rotating what is due. */
+export async function refreshSigningKeys(context: Context): Promise<void> {
+  context.signingKeys.load(await rotateSigningKeys(context, await keyRotationPolicy(context)));
+}
+
+/**
+ * What must happen although nobody asks: lapsed sessions and grants are ended, with everyone told, before their rows go; keys rotate. In slices, while serving.
+ */
+export class Maintenance {
+  readonly #context: Context;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  start(): void {
+    this.#timers.push(setInterval(() => this.#queue(() => this.endLapsed()), everyMs).unref());
+    this.#timers.push(setInterval(() => this.#queue(() => this.#slowWork()), slowEveryMs).unref());
+  }
+
+  /** Ends what has lapsed; says how many sessions and grants that were. */
+  async endLapsed(): Promise<number> {
+    const { store, now } = this.#context;
+    const { sessions, grants } = await store.findLapsed(now(), slice);
+    if (sessions.length + grants.length === 0) return 0;
+    const at = now();
+    const actor = { kind: 'server' } as const;
+    const idle = await endingNow(this.#context, 'idle', actor);
+    const expired = await endingNow(this.#context, 'expired', actor);
+    await store.commit([
+      ...sessions.map((session) => ({
+        change: 'end-sessions' as const,
+        where: { sid: session.sid },
+        offline: false,
+        ending: session.endsAt <= at ? expired : idle,
+      })),
+      ...grants.map((grant) => ({
+        change: 'end-grants' as const,
+        where: { grantId: grant.grantId },
+        ending: grant.endsAt <= at ? expired : idle,
+      })),
+    ]);
+    return sessions.length + grants.length;
+  }
+
+  /** Removes rows that nothing needs any more. */
+  async sweep(): Promise<void> {
+    const { store, now, config } = this.#context;
+    const at = now();
+    const endedBefore = at - keepEndedFor - ((await tokensUntil(this.#context, at)) - at);
+    const bounds = { now: at, endedBefore, eventsBefore: at - config.eventRetention, limit: slice };
+    for (;;) {
+      const removed = await store.sweep(bounds);
+      if (this.#isStopped || Math.max(...Object.values(removed)) < slice) return;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#running;
+  }
+
+  async #slowWork(): Promise<void> {
+    await refreshSigningKeys(this.#context);
+    await this.sweep();
+  }
+
+  #queue(work: () => Promise<unknown>): void {
+    this.#running = this.#running
+      .then(() => (this.#isStopped ? undefined : work()))
+      .then(
+        () => undefined,
+        (error: unknown) => this.#context.log.error({ error: String(error) }, 'maintenance failed; it is tried again'),
+      );
+  }
+}
+
+/** Reads the signing keys again, for instance when another process changed them. */
+export async function reloadSigningKeys(context: Context): Promise<void> {
+  context.signingKeys.load(await readSigningKeys(context.store));
+}

@@ -1,0 +1,209 @@
+import { mkdir } from 'node:fs/promises';
+import { createServer as createHttpServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import type { Seconds } from '@tessera/protocol';
+import { type Logger, pino } from 'pino';
+import { authorizeAdmin } from './admin/authorize-admin.ts';
+import { createAdminApi } from './admin/rest/admin-api.ts';
+import { adminResourceServer } from './admin/scopes.ts';
+import type { Config } from './config/config.ts';
+import { applyDeclarations } from './config/declare.ts';
+import type { Context } from './context.ts';
+import { basePath } from './endpoints/page-output.ts';
+import { EventFollower } from './events/event-follower.ts';
+import { RefusalJournal } from './events/refusal-journal.ts';
+import { RevocationFeed } from './events/revocation-feed.ts';
+import { createClientAddress } from './http/client-address.ts';
+import { cookieJar } from './http/cookies.ts';
+import { fetchDoor } from './http/fetch-door.ts';
+import { nodeDoor } from './http/node-door.ts';
+import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
+import { createMetrics } from './metrics.ts';
+import { Registry } from './registry.ts';
+import { Passwords } from './secrets/password.ts';
+import { type Random, systemRandom } from './secrets/random.ts';
+import { readRootKeys } from './secrets/root-key-file.ts';
+import type { RootKeys } from './secrets/root-keys.ts';
+import { rememberLifetime } from './sessions/tokens-until.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+import type { EventRecord, Store } from './store/store.ts';
+import { Throttle } from './throttle.ts';
+import { SigningKeys } from './tokens/signing-keys.ts';
+
+/** How a server is made. All but `config` have defaults; tests hand in their own store, clock and randomness. */
+export type ServerOptions = {
+  config: Config;
+  /** Default: from TESSERA_ROOT_KEYS or `<data>/root-keys.json`, which is made at the first start. */
+  rootKeys?: RootKeys;
+  /** Default: SQLite in `<data>/tessera.db`. The server closes it. */
+  store?: Store;
+  /** The time in milliseconds. */
+  nowMs?: () => number;
+  random?: Random;
+  log?: Logger;
+};
+
+/** A server that is ready: it answers through `fetch` at once, and on a port after `listen`. */
+export type TesseraServer = {
+  context: Context;
+  /** Answers one request without a network. */
+  fetch(request: Request, ip?: string): Promise<Response>;
+  /** Listens where the configuration says (port 0: a free one). */
+  listen(): Promise<{ url: string; port: number }>;
+  /** Ends what has lapsed now, instead of within two seconds. */
+  endLapsed(): Promise<number>;
+  /** Stops taking connections, answers what is under way, closes the store. */
+  close(): Promise<void>;
+};
+
+/** How long, in milliseconds, requests under way may take when the server stops. */
+const drainMs = 10_000;
+
+/** Makes a server: opens the store, applies what the configuration declares, makes or loads the signing keys. The one place that knows every folder. */
+export async function createServer(options: ServerOptions): Promise<TesseraServer> {
+  const { config } = options;
+  const context = await createContext(options);
+  await applyDeclarations(config, { ...context, now: context.now() });
+  await rememberLifetimes(context);
+  await refreshSigningKeys(context);
+  await context.follower.start();
+  context.follower.subscribe((events) => takeNotice(context, events));
+  const feed = new RevocationFeed(context);
+  const maintenance = new Maintenance(context);
+  maintenance.start();
+
+  let isDraining = false;
+  const routed = { feed, isDraining: () => isDraining };
+  const base = basePath(config.issuer);
+  const door = nodeDoor(context, routed, base, createClientAddress(config.trustedProxies));
+  const plainFetch = fetchDoor(context, routed, base);
+  const adminApi = createAdminApi(context, authorizeAdmin(context));
+  const adminListener = getRequestListener((request) => adminApi.fetch(withoutBase(request, base)));
+  const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);
+
+  const http = createHttpServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true },
+    (request, response) => {
+      const answered = isAdmin(request.url ?? '') ? adminListener(request, response) : door(request, response);
+      Promise.resolve(answered).catch((error: unknown) => {
+        context.log.error({ error: String(error) }, 'an answer could not be written');
+        response.destroy();
+      });
+    },
+  );
+
+  return {
+    context,
+    fetch: (request, ip) => {
+      const { pathname } = new URL(request.url);
+      return isAdmin(pathname) ? Promise.resolve(adminApi.fetch(withoutBase(request, base))) : plainFetch(request, ip);
+    },
+    listen: () => listen(http, config),
+    endLapsed: () => maintenance.endLapsed(),
+    close: async () => {
+      if (isDraining) return;
+      isDraining = true;
+      feed.close();
+      await drain(http);
+      await maintenance.stop();
+      await context.refusals.flush();
+      context.follower.stop();
+      await context.store.close();
+    },
+  };
+}
+
+async function createContext(options: ServerOptions): Promise<Context> {
+  const { config, random = systemRandom, nowMs = Date.now } = options;
+  const now = (): Seconds => Math.floor(nowMs() / 1000);
+  const log =
+    options.log ?? pino({ level: config.logLevel, base: null, redact: ['*.password', '*.client_secret', '*.token'] });
+  const logFailure = (error: unknown) => log.error({ error: String(error) }, 'the store could not be read or written');
+  if (!options.rootKeys || !options.store) await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const rootKeys = options.rootKeys ?? (await readRootKeys({ env: process.env, dataFolder: config.data, random }));
+  const store = options.store ?? (await openSqliteStore({ file: join(config.data, 'tessera.db') }));
+  let issuerEpoch = Number(
+    ((await store.get('setting', 'issuer_epoch'))?.value as { epoch?: number } | undefined)?.epoch ?? 0,
+  );
+  const follower = new EventFollower(store, nowMs, logFailure);
+  follower.subscribe((events) => {
+    for (const event of events)
+      if (event.type === 'issuer.epoch_raised') issuerEpoch = Math.max(issuerEpoch, Number(event.data?.epoch));
+  });
+  return {
+    config,
+    store,
+    rootKeys,
+    signingKeys: new SigningKeys(rootKeys),
+    registry: new Registry(store, [adminResourceServer(config.issuer)]),
+    passwords: new Passwords(),
+    follower,
+    refusals: new RefusalJournal(store, now, logFailure),
+    throttle: new Throttle(store, now),
+    cookies: cookieJar(config.issuer),
+    issuerEpoch: () => issuerEpoch,
+    random,
+    now,
+    nowMs,
+    log,
+    metrics: createMetrics(),
+  };
+}
+
+/** Drops what is at hand of records that changed, wherever they were changed. */
+function takeNotice(context: Context, events: readonly EventRecord[]): void {
+  for (const { type, clientId } of events) {
+    if (type.startsWith('client.') && clientId !== undefined) context.registry.forgetClient(clientId);
+    if (type.startsWith('resource_server.')) context.registry.forgetResourceServers();
+    if (type.startsWith('key.'))
+      reloadSigningKeys(context).catch((error: unknown) =>
+        context.log.error({ error: String(error) }, 'the signing keys could not be read'),
+      );
+  }
+}
+
+/** Remembers the longest access token lifetime in force: endings must be told for that long. */
+async function rememberLifetimes(context: Context): Promise<void> {
+  const { config } = context;
+  const clients = config.clients.map((client) => client.lifetimes.accessToken ?? 0);
+  const servers = config.resourceServers.map((server) => server.accessTokenLifetime ?? 0);
+  const longest = Math.max(config.lifetimes.accessToken, ...clients, ...servers);
+  for (;;) {
+    const changes = await rememberLifetime(context, longest);
+    if (changes.length === 0 || (await context.store.commit(changes)).outcome === 'committed') return;
+  }
+}
+
+function withoutBase(request: Request, base: string): Request {
+  if (base === '') return request;
+  const url = new URL(request.url);
+  url.pathname = url.pathname.slice(base.length);
+  return new Request(url, request);
+}
+
+async function listen(http: Server, config: Config): Promise<{ url: string; port: number }> {
+  const { host, port } = config.listen;
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = (http.address() as AddressInfo).port;
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound };
+}
+
+async function drain(http: Server): Promise<void> {
+  if (!http.listening) return;
+  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+  http.closeIdleConnections();
+  const timeout = new AbortController();
+  await Promise.race([closed, sleep(drainMs, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+  timeout.abort();
+  http.closeAllConnections();
+  await closed;
+}
