@@ -31,7 +31,7 @@ export const serverShape = {
     description:
       'The URL under which everybody reaches the server; it stands as `iss` in every token. It should never change.',
     allowed: 'an https URL, or http on loopback; no query, fragment or trailing slash',
-    defaultText: 'none: the one setting that is needed, here, as `--issuer` or as `TESSERA_ISSUER`',
+    defaultText: 'none; the one setting that is needed, here, as `--issuer` or as `TESSERA_ISSUER`',
     example: 'https://auth.example.com',
   }),
   listen: section({
@@ -105,7 +105,7 @@ export const serverShape = {
       .default(minute)
       .meta({ description: 'Authorization codes.' }),
     idle: seconds(1, longestLimit).exactOptional().meta({
-      description: 'How long a grant (an app’s refresh tokens) lives unused.',
+      description: "How long a grant (an app's refresh tokens) lives unused.",
       defaultText: '604800 (7 days), or `absolute` where that is shorter',
       example: 604_800,
     }),

@@ -40,7 +40,7 @@ export const userShape = {
       description:
         'The password the user starts with. It is set again only when this value changes, so a password the user chose since stays. Either this or `passwordHash`.',
       allowed: `${shortestPassword} characters or more: text, { env: NAME } or { file: PATH }`,
-      defaultText: 'none: no sign-in with a password',
+      defaultText: 'none, and no sign-in with a password',
       example: { env: 'ADA_PASSWORD' },
     }),
   passwordHash: secretText('an argon2id hash', (value) =>
