@@ -35,7 +35,8 @@ export function sampleUser(changes: Partial<UserRecord> = {}): UserRecord {
   return {
     userId,
     version: 1,
-    username: `user-${userId}`,
+    // Names are compared without regard to case, ids are not.
+    username: `user-${Buffer.from(userId).toString('hex')}`,
     emailVerified: false,
     claims: { name: 'Ada' },
     roles: ['reader'],

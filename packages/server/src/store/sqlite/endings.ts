@@ -2,15 +2,16 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Ending, NewEvent } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import { type Key, packKey, unpackKey } from './key.ts';
+import type { GrantBirth } from './rows.ts';
 
 type SessionRow = { sid: Key; user_id: Key };
-type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; resources: string };
+type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; birth: string };
 
 // How many grants an event names: enough for edges to drop them one by one, few enough for one row.
 const namedGrants = 100;
 
 const liveGrants = `
-  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.resources
+  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth
   FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id
   WHERE s.ended_at IS NULL`;
 
@@ -32,7 +33,7 @@ export function prepareEndings(db: DatabaseSync) {
   const grantsByUser = db.prepare(`${liveGrants} AND g.user_id = ? AND g.sid IS NOT ? ORDER BY g.grant_no`);
   const grantsByUserAndClient = db.prepare(`${liveGrants} AND g.user_id = ? AND g.client_id = ? ORDER BY g.grant_no`);
   const grantById = db.prepare(`
-    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.resources
+    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth
     FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
     WHERE s.grant_id = ? AND s.ended_at IS NULL`);
 
@@ -121,7 +122,7 @@ function grantEnded(grant: GrantRow, ending: Ending): NewEvent {
 function audiencesOf(grants: GrantRow[]): string[] | null {
   const audiences = new Set<string>();
   for (const grant of grants) {
-    const resources = JSON.parse(grant.resources) as string[];
+    const { resources } = JSON.parse(grant.birth) as GrantBirth;
     if (resources.length === 0) return null;
     for (const resource of resources) audiences.add(resource);
   }

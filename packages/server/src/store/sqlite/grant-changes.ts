@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Origin } from '../records.ts';
 import type { ChangeOf } from './changes.ts';
 import { type Key, packKey } from './key.ts';
+import { birthOf } from './rows.ts';
 
 /**
  * The changes of grants, but for their ending. A rotation is one statement on the narrow row: it carries a digest of the origin, and
@@ -11,9 +12,7 @@ import { type Key, packKey } from './key.ts';
 export function prepareGrantChanges(db: DatabaseSync) {
   const isTaken = db.prepare('SELECT 1 FROM grant_state WHERE grant_id = ?');
   const isUnended = db.prepare('SELECT 1 FROM sessions WHERE sid = ? AND ended_at IS NULL');
-  const insertGrant = db.prepare(
-    'INSERT INTO grants VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  );
+  const insertGrant = db.prepare('INSERT INTO grants VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)');
   const insertState = db.prepare('INSERT INTO grant_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const rotate = db.prepare(`
     UPDATE grant_state SET generation = coalesce(?, generation + 1), seal_key_id = ?, rotated_at = ?, idle_at = ?, last_used_at = ?, uses = uses + 1
@@ -78,18 +77,7 @@ export function prepareGrantChanges(db: DatabaseSync) {
         packKey(grant.userId),
         packKey(grant.clientId),
         grant.kind === 'offline' ? 1 : 0,
-        JSON.stringify(grant.scopes),
-        JSON.stringify(grant.resources),
-        grant.claims === null ? null : JSON.stringify(grant.claims),
-        grant.authTime,
-        JSON.stringify(grant.amr),
-        grant.acr,
-        grant.jkt === null ? null : packKey(grant.jkt),
-        grant.clientEpoch,
-        grant.issuerEpoch,
-        grant.secretDigest === null ? null : packKey(grant.secretDigest),
-        grant.idleLimit,
-        grant.createdAt,
+        birthOf(grant),
         grant.lastOrigin.ip,
         grant.lastOrigin.userAgent,
       );

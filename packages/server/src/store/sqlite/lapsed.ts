@@ -64,7 +64,7 @@ export class LapsedScan {
       if (found.length < limit) await this.#walkGrants('', start, now, limit, found);
     }
     return found.flatMap((key) => {
-      const row = this.#statements.one<GrantRow>(`${selectGrant} WHERE s.grant_id = ?`, key);
+      const row = this.#statements.one<GrantRow>(selectGrant, key);
       return row === undefined ? [] : [toGrant(row)];
     });
   }

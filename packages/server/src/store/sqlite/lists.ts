@@ -6,10 +6,14 @@ import { packKey } from './key.ts';
 import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
 import { Conditions, type Statements } from './statements.ts';
 
-/** The columns and tables of a grant; a query may only add to it. */
+/** The columns of a grant, from `grants g` joined with `grant_state s`. */
+export const grantColumns = `
+  g.grant_no, g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.last_ip, g.last_user_agent,
+  s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason`;
+
+/** Reads one grant by its id. */
 export const selectGrant = `
-  SELECT g.*, s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason
-  FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id`;
+  SELECT ${grantColumns} FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no WHERE s.grant_id = ?`;
 
 /** Whether the grant in `s` lives; takes `now` twice. */
 export const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
@@ -62,7 +66,7 @@ export async function listGrants(
   const rows = await newestFirst<GrantRow>(statements, page, {
     table: 'grants',
     number: 'grant_no',
-    select: selectGrant,
+    select: `SELECT ${grantColumns} FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id`,
     where,
     isNarrow: filter.userId !== undefined || filter.sid !== undefined,
   });

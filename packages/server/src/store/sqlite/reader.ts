@@ -15,17 +15,12 @@ import { readEvents, readPosition } from './event-reader.ts';
 import { asStoreFailure } from './failure.ts';
 import { packKey } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
-import { listGrants, listSessions } from './lists.ts';
+import { listGrants, listSessions, selectGrant } from './lists.ts';
 import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
 import { Statements } from './statements.ts';
 
 // Sorts after every character: the end of the range of texts with a prefix.
 const highest = '\u{10FFFF}';
-
-const getGrant = `
-  SELECT g.*, s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason
-  FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
-  WHERE s.grant_id = ?`;
 
 /**
  * The reading half of the store, on a connection of the calling thread: a look-up takes microseconds, less than asking another thread. What
@@ -115,7 +110,7 @@ export class Reader {
   }
 
   getGrant(grantId: string): GrantRecord | undefined {
-    const row = this.#statements.one<GrantRow>(getGrant, packKey(grantId));
+    const row = this.#statements.one<GrantRow>(selectGrant, packKey(grantId));
     return row && toGrant(row);
   }
 

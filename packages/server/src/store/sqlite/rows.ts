@@ -23,6 +23,23 @@ export type SessionRow = {
   end_reason: EndReason | null;
 };
 
+/** What `grants.birth` holds. */
+export type GrantBirth = Pick<
+  GrantRecord,
+  | 'scopes'
+  | 'resources'
+  | 'claims'
+  | 'authTime'
+  | 'amr'
+  | 'acr'
+  | 'jkt'
+  | 'clientEpoch'
+  | 'issuerEpoch'
+  | 'secretDigest'
+  | 'idleLimit'
+  | 'createdAt'
+>;
+
 /** A row of `grants` joined with its `grant_state`. */
 export type GrantRow = {
   grant_no: number;
@@ -31,18 +48,7 @@ export type GrantRow = {
   user_id: Key;
   client_id: Key;
   offline: number;
-  scopes: string;
-  resources: string;
-  claims: string | null;
-  auth_time: number;
-  amr: string;
-  acr: string;
-  jkt: Key | null;
-  client_epoch: number;
-  issuer_epoch: number;
-  secret_digest: Key | null;
-  idle_limit: number | null;
-  created_at: number;
+  birth: string;
   last_ip: string;
   last_user_agent: string;
   generation: number;
@@ -95,25 +101,26 @@ export function toSession(row: SessionRow): SessionRecord {
 
 /** The grant a joined row holds. */
 export function toGrant(row: GrantRow): GrantRecord {
+  const birth = JSON.parse(row.birth) as GrantBirth;
   return {
     grantId: unpackKey(row.grant_id),
     sid: unpackKey(row.sid),
     userId: unpackKey(row.user_id),
     clientId: unpackKey(row.client_id),
     kind: row.offline === 1 ? 'offline' : 'session',
-    scopes: JSON.parse(row.scopes),
-    resources: JSON.parse(row.resources),
-    claims: row.claims === null ? null : JSON.parse(row.claims),
-    authTime: row.auth_time,
-    amr: JSON.parse(row.amr),
-    acr: row.acr,
-    jkt: row.jkt === null ? null : unpackKey(row.jkt),
-    clientEpoch: row.client_epoch,
-    issuerEpoch: row.issuer_epoch,
-    secretDigest: row.secret_digest === null ? null : unpackKey(row.secret_digest),
-    idleLimit: row.idle_limit,
+    scopes: birth.scopes,
+    resources: birth.resources,
+    claims: birth.claims,
+    authTime: birth.authTime,
+    amr: birth.amr,
+    acr: birth.acr,
+    jkt: birth.jkt,
+    clientEpoch: birth.clientEpoch,
+    issuerEpoch: birth.issuerEpoch,
+    secretDigest: birth.secretDigest,
+    idleLimit: birth.idleLimit,
     endsAt: row.ends_at,
-    createdAt: row.created_at,
+    createdAt: birth.createdAt,
     generation: row.generation,
     sealKeyId: row.seal_key_id,
     rotatedAt: row.rotated_at,
@@ -125,6 +132,39 @@ export function toGrant(row: GrantRow): GrantRecord {
     endedAt: row.ended_at,
     endReason: row.end_reason,
   };
+}
+
+/** The JSON for `grants.birth`. */
+export function birthOf(grant: GrantRecord): string {
+  const {
+    scopes,
+    resources,
+    claims,
+    authTime,
+    amr,
+    acr,
+    jkt,
+    clientEpoch,
+    issuerEpoch,
+    secretDigest,
+    idleLimit,
+    createdAt,
+  } = grant;
+  const birth: GrantBirth = {
+    scopes,
+    resources,
+    claims,
+    authTime,
+    amr,
+    acr,
+    jkt,
+    clientEpoch,
+    issuerEpoch,
+    secretDigest,
+    idleLimit,
+    createdAt,
+  };
+  return JSON.stringify(birth);
 }
 
 /** The event a row holds. */

@@ -63,7 +63,8 @@ const migrations: readonly Migration[] = [
       CREATE INDEX sessions_user ON sessions (user_id);
       CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
-      -- What is set at a grant's birth, and its last origin, which a refresh changes only when it comes from elsewhere.
+      -- What is set at a grant's birth: what queries ask for in columns, the rest in one JSON text (read in half the time of a dozen columns).
+      -- The last origin stands here because a refresh changes it only when it comes from elsewhere.
       CREATE TABLE grants (
         grant_no INTEGER PRIMARY KEY,
         grant_id ANY NOT NULL,
@@ -71,18 +72,7 @@ const migrations: readonly Migration[] = [
         user_id ANY NOT NULL,
         client_id ANY NOT NULL,
         offline INTEGER NOT NULL,
-        scopes TEXT NOT NULL,
-        resources TEXT NOT NULL,
-        claims TEXT,
-        auth_time INTEGER NOT NULL,
-        amr TEXT NOT NULL,
-        acr TEXT NOT NULL,
-        jkt ANY,
-        client_epoch INTEGER NOT NULL,
-        issuer_epoch INTEGER NOT NULL,
-        secret_digest ANY,
-        idle_limit INTEGER,
-        created_at INTEGER NOT NULL,
+        birth TEXT NOT NULL,
         last_ip TEXT NOT NULL,
         last_user_agent TEXT NOT NULL
       ) STRICT;
