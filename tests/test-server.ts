@@ -1,0 +1,203 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer as createTcpServer } from 'node:net';
+import type { Seconds } from '@tessera/protocol';
+import { type ConfigFile, createServer, parseConfig, type TesseraServer } from '@tessera/server';
+import { systemRandom } from '../packages/server/src/secrets/random.ts';
+import { RootKeys } from '../packages/server/src/secrets/root-keys.ts';
+import { openSqliteStore } from '../packages/server/src/store/sqlite/open.ts';
+import type { Store } from '../packages/server/src/store/store.ts';
+import { TestBrowser } from './test-browser.ts';
+
+/** A whole server in this process, with a store of its own and, unless it listens, the clock in the test's hand. */
+export type TestServer = {
+  server: TesseraServer;
+  issuer: string;
+  store: Store;
+  /** Moves the clock. */
+  advance(seconds: Seconds): void;
+  now(): Seconds;
+  browser(ip?: string): TestBrowser;
+  /** Posts a form to an endpoint and reads the JSON answer. */
+  post(
+    path: string,
+    form: Record<string, string> | [string, string][],
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }>;
+  close(): Promise<void>;
+};
+
+/** The password of the user every test server has. */
+export const password = 'correct horse battery staple';
+/** The secret of the confidential clients every test server has. */
+export const secret = 'nOt7a-R3al.secret_0123456789abcdefghijkl';
+
+/** The resource server every test server has. */
+export const ordersApi = 'https://api.example.com/orders';
+
+/** What every test server declares; `more` replaces whole keys. */
+export function testConfig(issuer: string, more: Partial<ConfigFile> = {}): ConfigFile {
+  return {
+    issuer,
+    logLevel: 'silent',
+    users: [
+      {
+        username: 'ada',
+        email: 'ada@example.com',
+        emailVerified: true,
+        password,
+        roles: ['editor'],
+        claims: { name: 'Ada Lovelace' },
+      },
+      { username: 'bob', password },
+    ],
+    clients: [
+      {
+        client_id: 'spa',
+        client_name: 'Demo SPA',
+        redirect_uris: ['http://127.0.0.1/callback', 'https://spa.example.com/callback'],
+        post_logout_redirect_uris: ['https://spa.example.com/'],
+        scope: 'openid profile email orders:read orders:write',
+        consent: 'skip',
+      },
+      {
+        client_id: 'web',
+        client_name: 'Web App',
+        client_secret: secret,
+        redirect_uris: ['https://web.example.com/callback'],
+        post_logout_redirect_uris: ['https://web.example.com/'],
+        scope: 'openid profile email orders:read orders:write',
+        offlineAccess: true,
+      },
+      { client_id: 'machine', client_secret: secret, grant_types: ['client_credentials'], scope: 'orders:read' },
+      { client_id: 'orders-api', client_secret: secret, grant_types: ['client_credentials'] },
+      {
+        client_id: 'operator',
+        client_secret: secret,
+        grant_types: ['client_credentials'],
+        scope:
+          'tessera:sessions:read tessera:sessions:write tessera:users:read tessera:users:write tessera:events:read tessera:clients:read tessera:clients:write tessera:keys:read tessera:keys:write',
+      },
+    ],
+    resourceServers: [
+      {
+        id: 'orders',
+        name: 'Orders',
+        audiences: [ordersApi],
+        scopes: {
+          'orders:read': { description: 'See your orders' },
+          'orders:write': { description: 'Change your orders' },
+        },
+        roles: { editor: ['orders:write'] },
+        clients: ['orders-api'],
+      },
+    ],
+    ...more,
+  } as ConfigFile;
+}
+
+/** How a test server is started. `listen`: on a free port, with the real clock, for clients that need a network. */
+export type TestServerOptions = { config?: Partial<ConfigFile>; listen?: boolean; store?: Store; rootKeys?: RootKeys };
+
+/** Starts one. Close it at the end. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const port = options.listen ? await freePort() : 8080;
+  const issuer = `http://localhost:${port}`;
+  const config = parseConfig({
+    ...testConfig(issuer, options.config),
+    listen: { host: '127.0.0.1', port },
+  } as ConfigFile);
+  const store = options.store ?? (await openSqliteStore({ file: ':memory:' }));
+  const rootKeys = options.rootKeys ?? new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]);
+  let offsetMs = 0;
+  const startedMs = Date.now();
+  const nowMs = options.listen ? () => Date.now() + offsetMs : () => startedMs + offsetMs;
+  const server = await createServer({ config, store, rootKeys, nowMs, random: systemRandom });
+  if (options.listen) await server.listen();
+  return {
+    server,
+    issuer,
+    store,
+    advance: (seconds) => {
+      offsetMs += seconds * 1000;
+    },
+    now: () => Math.floor(nowMs() / 1000),
+    browser: (ip) => new TestBrowser(issuer, (request) => server.fetch(request, ip)),
+    post: async (path, form, headers = {}) => {
+      const response = await server.fetch(
+        new Request(`${issuer}${path}`, { method: 'POST', body: new URLSearchParams(form), headers }),
+      );
+      const text = await response.text();
+      return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : {}, headers: response.headers };
+    },
+    close: () => server.close(),
+  };
+}
+
+/** The Authorization header of client_secret_basic. */
+export function basic(clientId: string, clientSecret: string = secret): Record<string, string> {
+  return {
+    authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`).toString('base64')}`,
+  };
+}
+
+/** A PKCE pair. */
+export function pkce(): { verifier: string; challenge: string } {
+  const verifier = randomBytes(32).toString('base64url');
+  return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
+}
+
+/** Tokens of a fresh sign-in of ada with the public client, by the code flow. */
+export async function signInTokens(
+  test: TestServer,
+  options: {
+    browser?: TestBrowser;
+    username?: string;
+    clientId?: 'spa' | 'web';
+    parameters?: Record<string, string>;
+    headers?: Record<string, string>;
+  } = {},
+): Promise<
+  { access_token: string; refresh_token: string; id_token: string; scope: string; expires_in: number } & Record<
+    string,
+    unknown
+  >
+> {
+  const { browser = test.browser(), username = 'ada', clientId = 'spa', parameters = {}, headers = {} } = options;
+  const { verifier, challenge } = pkce();
+  const redirectUri = clientId === 'spa' ? 'https://spa.example.com/callback' : 'https://web.example.com/callback';
+  const callback = await browser.authorize(
+    {
+      client_id: clientId,
+      redirect_uri: redirectUri,
+      scope: 'openid orders:read',
+      code_challenge: challenge,
+      ...parameters,
+    },
+    { username, password },
+  );
+  const code = callback.searchParams.get('code');
+  if (!code) throw new Error(`no code came back: ${callback.searchParams}`);
+  const form = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier };
+  const answer =
+    clientId === 'spa'
+      ? await test.post('/token', { ...form, client_id: 'spa' }, headers)
+      : await test.post('/token', form, { ...basic(clientId), ...headers });
+  if (answer.status !== 200) throw new Error(`the code was refused: ${JSON.stringify(answer.body)}`);
+  return answer.body as never;
+}
+
+/** Redeems a refresh token of the public client. */
+export function refresh(test: TestServer, refreshToken: string, headers: Record<string, string> = {}) {
+  return test.post('/token', { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'spa' }, headers);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createTcpServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
