@@ -46,16 +46,18 @@ export class JsonWebKeySet {
   /** The key if it is held, at once. Starts, but does not await, a fetch when what is held is old. */
   peek(kid: string, alg: SignatureAlgorithm): VerificationKey | undefined {
     const key = this.#keys.get(`${alg} ${kid}`);
-    if (key && this.#isOld() && this.#mayFetch()) void this.#fetch();
+    if (key && this.#isOld() && this.#mayFetch(this.#options.coolDownMs)) void this.#fetch();
     return key;
   }
 
-  /** The key, asking the issuer when it is not held. */
-  async find(kid: string, alg: SignatureAlgorithm): Promise<KeyLookup> {
+  /**
+   * The key, asking the issuer when it is not held. `coolDownMs` replaces the one of the options, for a `kid` that did not come from a stranger.
+   */
+  async find(kid: string, alg: SignatureAlgorithm, coolDownMs: number = this.#options.coolDownMs): Promise<KeyLookup> {
     const held = this.peek(kid, alg);
     if (held) return { found: held };
     if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
-    if (this.#inFlight || this.#mayFetch()) await this.#fetch();
+    if (this.#inFlight || this.#mayFetch(coolDownMs)) await this.#fetch();
     const fetched = this.#keys.get(`${alg} ${kid}`);
     if (fetched) return { found: fetched };
     if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
@@ -90,11 +92,9 @@ export class JsonWebKeySet {
     return this.#fetchedAtMs !== undefined && this.#options.monotonicMs() - this.#fetchedAtMs > this.#maxAgeMs;
   }
 
-  #mayFetch(): boolean {
+  #mayFetch(coolDownMs: number): boolean {
     if (this.#attemptAtMs === undefined) return true;
-    const pauseMs = this.#lastAttemptFailed
-      ? Math.min(retryAfterMs, this.#options.coolDownMs)
-      : this.#options.coolDownMs;
+    const pauseMs = this.#lastAttemptFailed ? Math.min(retryAfterMs, coolDownMs) : coolDownMs;
     return this.#options.monotonicMs() - this.#attemptAtMs >= pauseMs;
   }
 

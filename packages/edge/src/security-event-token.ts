@@ -24,6 +24,9 @@ export type SecurityEventVerdict =
   | { ok: true; revocation: undefined }
   | { ok: false; error: SecurityEventError };
 
+/** A flood of tokens with unknown keys must not keep the feed from learning a new key. */
+const feedCoolDownMs = 1000;
+
 /** The issuer whose SETs are taken, and its keys. */
 export type FeedTrust = { issuer: string; keys: JsonWebKeySet };
 
@@ -68,7 +71,7 @@ async function verify(
     return { err: 'invalid_request', description: `typ is not ${type}, or crit is present` };
   if (kid === undefined || !isSignatureAlgorithm(alg))
     return { err: 'invalid_key', description: 'no kid, or alg is not allowed' };
-  const { found, ...lookup } = await keys.find(kid, alg);
+  const { found, ...lookup } = await keys.find(kid, alg, feedCoolDownMs);
   if (!found) {
     if ('because' in lookup && lookup.because === 'unavailable')
       throw new EdgeRequestError('unreachable', 'the keys that signed the feed could not be fetched');

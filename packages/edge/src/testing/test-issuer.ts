@@ -47,6 +47,7 @@ export class TestIssuer {
   readonly #waiters = new Set<Waiter>();
   #opaque = new Map<string, Record<string, unknown>>();
   #lastId = 0;
+  #changes = 0;
   readonly now: () => number;
 
   constructor(now: () => number) {
@@ -144,6 +145,7 @@ export class TestIssuer {
 
   /** Answers all waiting polls, with what there is. */
   wakePolls(): void {
+    this.#changes++;
     for (const waiter of this.#waiters) waiter.wake();
   }
 
@@ -250,9 +252,11 @@ export class TestIssuer {
     if (!this.#isAuthenticated(request)) return this.#fail(response, 401);
     if (this.faults.feed) return this.#send(response, this.faults.feed, {});
     const waitSeconds = Number(/wait=(\d+)/.exec(String(prefer))?.[1] ?? 30);
+    const seen = this.#changes;
     let answer = await this.#pollAnswer(poll);
     if (!poll.returnImmediately && Object.keys(answer.sets).length === 0) {
-      await this.#wait(waitSeconds * 1000, response);
+      // What happened while the answer was signed must not be slept through.
+      if (this.#changes === seen) await this.#wait(waitSeconds * 1000, response);
       answer = await this.#pollAnswer(poll);
     }
     return this.#send(response, this.faults.feed, answer);
