@@ -1,4 +1,5 @@
 import { seal, unseal } from '../secrets/sealed.ts';
+import { rememberLifetime } from '../sessions/tokens-until.ts';
 import type { ResourceServerRecord } from '../store/records.ts';
 import type { Change, NewEvent } from '../store/store.ts';
 import type { DeclaredResourceServer } from './config.ts';
@@ -22,7 +23,11 @@ export async function declareResourceServer(
     data: { resourceServerId: server.id, by: 'configuration file', ...(before ? { changed } : {}) },
   };
   const change: Change = { change: 'put', kind: 'resource_server', expect: before?.version ?? 'absent', record };
-  return { outcome: before ? 'changed' : 'created', changes: [change], events: [event] };
+  return {
+    outcome: before ? 'changed' : 'created',
+    changes: [change, ...(await rememberLifetime(declaring, record.accessTokenLifetime))],
+    events: [event],
+  };
 }
 
 /**

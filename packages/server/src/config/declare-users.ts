@@ -1,24 +1,30 @@
 import { createHmac } from 'node:crypto';
-import { day, minute } from '@tessera/protocol';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { sameText } from '../secrets/sealed.ts';
+import { tokensUntil } from '../sessions/tokens-until.ts';
 import type { EndReason, SettingRecord, UserRecord } from '../store/records.ts';
 import type { Change, NewEvent } from '../store/store.ts';
 import { foldName } from '../store/user-names.ts';
 import type { DeclaredUser } from './config.ts';
-import { changedKeys, type Declaration, type Declaring } from './declare.ts';
+import { changedKeys, type Declaration, type DeclaringWithConfig } from './declare.ts';
 
 /**
  * Decides what makes the store's user what the file says. A new user gets all of it; one who exists only the keys the file names, and the password
  * only when the file's own has changed since it was applied, so that a password the user chose since stays. A user who is disabled, or whose password the file changed, is
  * signed out everywhere.
  */
-export async function declareUser(user: DeclaredUser, declaring: Declaring): Promise<Declaration | undefined> {
+export async function declareUser(
+  user: DeclaredUser,
+  declaring: DeclaringWithConfig,
+): Promise<Declaration | undefined> {
   const before = await findByUsername(user.username, declaring);
   return before ? changeUser(user, before, declaring) : createUser(user, declaring);
 }
 
-async function createUser(user: DeclaredUser, { passwords, random, rootKeys, now }: Declaring): Promise<Declaration> {
+async function createUser(
+  user: DeclaredUser,
+  { passwords, random, rootKeys, now }: DeclaringWithConfig,
+): Promise<Declaration> {
   const userId = Buffer.from(random(16)).toString('base64url');
   const record: UserRecord = {
     userId,
@@ -46,7 +52,7 @@ async function createUser(user: DeclaredUser, { passwords, random, rootKeys, now
 async function changeUser(
   user: DeclaredUser,
   before: UserRecord,
-  declaring: Declaring,
+  declaring: DeclaringWithConfig,
 ): Promise<Declaration | undefined> {
   const { now } = declaring;
   const { userId } = before;
@@ -60,8 +66,10 @@ async function changeUser(
     changes.push({ change: 'put', kind: 'user', expect: before.version, record });
     const data = { changed, by: 'configuration file' };
     events.push({ type: 'user.changed', at: now, actor: { kind: 'server' }, userId, data });
-    if (changed.includes('disabled') && record.disabled) changes.push(endSessions(userId, 'user_disabled', now));
-    else if (credential.passwordHash !== undefined) changes.push(endSessions(userId, 'password_changed', now));
+    if (changed.includes('disabled') && record.disabled)
+      changes.push(await endSessions(userId, 'user_disabled', declaring));
+    else if (credential.passwordHash !== undefined)
+      changes.push(await endSessions(userId, 'password_changed', declaring));
   }
   changes.push(...credential.applied);
   return changes.length === 0 ? undefined : { outcome: 'changed', changes, events };
@@ -81,7 +89,7 @@ function namedValues(user: DeclaredUser): Partial<UserRecord> {
 async function decideCredential(
   user: DeclaredUser,
   before: UserRecord,
-  { store, rootKeys, passwords }: Declaring,
+  { store, rootKeys, passwords }: DeclaringWithConfig,
 ): Promise<{ passwordHash?: string; applied: Change[] }> {
   const credential = credentialOf(user);
   if (credential === undefined) return { applied: [] };
@@ -122,13 +130,14 @@ function putApplied(userId: string, digest: string | undefined, version: number 
   return { change: 'put', kind: 'setting', expect: version ?? 'absent', record };
 }
 
-/** Ends all sessions and grants of a user. Edges remember it until the last possible token has expired: 24 hours and five minutes of skew. */
-function endSessions(userId: string, reason: EndReason, now: number): Change {
-  const ending = { reason, at: now, actor: { kind: 'server' } as const, until: now + day + 5 * minute };
+/** Ends all sessions and grants of a user. Edges remember it until the last possible token has expired. */
+async function endSessions(userId: string, reason: EndReason, declaring: DeclaringWithConfig): Promise<Change> {
+  const at = declaring.now;
+  const ending = { reason, at, actor: { kind: 'server' } as const, until: await tokensUntil(declaring, at) };
   return { change: 'end-sessions', where: { userId }, offline: true, ending };
 }
 
-async function findByUsername(username: string, { store }: Declaring): Promise<UserRecord | undefined> {
+async function findByUsername(username: string, { store }: DeclaringWithConfig): Promise<UserRecord | undefined> {
   // The store also finds people by their e-mail address; somebody else's address is not this user.
   const found = await store.findUser(username);
   return found && foldName(found.username) === foldName(username) ? found : undefined;

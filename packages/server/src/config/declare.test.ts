@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { largestAllowedSkew } from '@tessera/protocol';
 import { matchesClientSecret } from '../secrets/client-secret.ts';
 import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
@@ -165,7 +166,7 @@ describe('the first start', () => {
     assert.equal(ada.email, 'ada@example.com');
     assert.deepEqual(ada.roles, ['clerk']);
     assert.ok(await passwords.verify('correct horse', ada.passwordHash));
-    const settings = await store.list('setting', { limit: 10 });
+    const settings = await store.list('setting', { limit: 10, prefix: 'declared-user' });
     assert.equal(settings.items.length, 1);
     assert.doesNotMatch(JSON.stringify([settings, await events()]), /correct horse|8kR2b7|q3V8n|ada@example/);
   });
@@ -230,12 +231,38 @@ describe('a client of the file', () => {
     assert.deepEqual((await apply(only)).clients, { created: [], changed: [], disabled: ['web'] });
     const web = await client('web');
     assert.deepEqual([web.declared, web.disabled, web.version], [false, true, 2]);
-    const last = (await events()).at(-1);
-    assert.equal(last?.clientId, 'web');
-    assert.deepEqual(last?.data, { changed: ['declared', 'disabled'], by: 'configuration file', left: true });
+    const [told, cut] = (await events()).slice(-2);
+    assert.equal(told?.clientId, 'web');
+    assert.deepEqual(told?.data, { changed: ['declared', 'disabled'], by: 'configuration file', left: true });
+    assert.equal(web.epoch, 1);
+    assert.deepEqual(
+      [cut?.type, cut?.clientId, cut?.data, cut?.audiences, cut?.until],
+      ['client.epoch_raised', 'web', { epoch: 1 }, null, now + 900 + largestAllowedSkew],
+    );
     assert.deepEqual(await apply(only), nothing);
     assert.deepEqual((await apply(full)).clients.changed, ['web']);
     assert.deepEqual([(await client('web')).declared, (await client('web')).disabled], [true, false]);
+  });
+
+  test('that the file disables is cut off at once, and only once', async () => {
+    await apply(full);
+    const clients = [{ ...full.clients![0]!, disabled: true }, full.clients![1]!];
+    await apply({ ...full, clients });
+    const web = await client('web');
+    assert.deepEqual([web.disabled, web.epoch, web.version], [true, 1, 2]);
+    const last = (await events()).at(-1);
+    assert.deepEqual([last?.type, last?.data], ['client.epoch_raised', { epoch: 1 }]);
+    assert.deepEqual(await apply({ ...full, clients }), nothing);
+  });
+
+  test('taken over from the admin API in the midst of a change of its secret keeps it without end', async () => {
+    await apply(full);
+    const api = await client('api');
+    const expiring = `${api.secretDigests[0]}.${now + 60}`;
+    const record = { ...api, secretDigests: ['AAAAAA.other', expiring], declared: false };
+    await store.commit([{ change: 'put', kind: 'client', expect: api.version, record }]);
+    await apply(full);
+    assert.deepEqual((await client('api')).secretDigests, api.secretDigests);
   });
 
   test('leaves clients alone that the admin API made', async () => {
@@ -321,7 +348,17 @@ describe('a user of the file', () => {
     const session = await store.getSession('sid');
     assert.deepEqual([session?.endReason, session?.endedAt], ['user_disabled', now]);
     const ended = (await events()).find(({ type }) => type === 'session.ended');
-    assert.equal(ended?.until, now + 86_400 + 300);
+    assert.equal(ended?.until, now + 900 + largestAllowedSkew);
+  });
+
+  test('is remembered by the edges as long as the longest token that was ever possible', async () => {
+    const clients = [{ ...full.clients![0]!, lifetimes: { accessToken: 7200 } }];
+    await apply({ ...full, resourceServers: [], clients });
+    await apply({ ...full, resourceServers: [], clients: [full.clients![0]!] });
+    await startSession((await user()).userId);
+    await apply({ ...full, resourceServers: [], users: [{ ...full.users![0]!, disabled: true }] });
+    const ended = (await events()).find(({ type }) => type === 'session.ended');
+    assert.equal(ended?.until, now + 7200 + largestAllowedSkew);
   });
 
   test('that left the file stays', async () => {
@@ -434,7 +471,7 @@ describe('nodes that start at once', () => {
         users.items.map(({ username, version }) => [username, version]),
         [['Ada', 1]],
       );
-      assert.equal((await nodes[0]!.list('setting', { limit: 10 })).items.length, 1);
+      assert.equal((await nodes[0]!.list('setting', { limit: 10, prefix: 'declared-user' })).items.length, 1);
       assert.equal((await nodes[0]!.readEvents({ limit: 100 })).length, 4);
     } finally {
       await Promise.all(nodes.map((node) => node.close()));

@@ -13,6 +13,9 @@ import { ConfigError } from './schema.ts';
 /** What putting the file's users, clients and resource servers into the store needs. */
 export type Declaring = { store: Store; rootKeys: RootKeys; passwords: Passwords; now: Seconds; random: Random };
 
+/** As `Declaring`, with the settings: how long a token may live decides how long edges must remember an ending. */
+export type DeclaringWithConfig = Declaring & { config: Pick<Config, 'lifetimes'> };
+
 /** What changed, by user name, `client_id` and resource server id. All empty when the store already was as the file says. */
 export type Applied = {
   users: { created: string[]; changed: string[] };
@@ -25,12 +28,13 @@ export type Declaration = { outcome: 'created' | 'changed'; changes: Change[]; e
 
 /**
  * Makes the store hold what the file declares. Nothing is written, and no event appended, where nothing changed; so it runs at every start. Nothing is removed: a
- * client that left the file is disabled, a resource server that left it stays, and both may then be changed by the admin API; users stay as they are.
+ * client that left the file is disabled and cut off, a resource server that left it stays, and both may then be changed by the admin API; users stay as they are.
  *
  * Several nodes may do it at once: who loses a race reads again. An entry whose name or audience another one of the file is about to give up waits for that.
  * Throws `ConfigError` when a name or audience belongs to something the file does not declare.
  */
-export async function applyDeclarations(config: Config, declaring: Declaring): Promise<Applied> {
+export async function applyDeclarations(config: Config, settings: Declaring): Promise<Applied> {
+  const declaring: DeclaringWithConfig = { ...settings, config };
   const { store } = declaring;
   const released = await untilCommitted(() => undeclareResourceServers(config.resourceServers, declaring));
   const resourceServers = await settle(store, 'resourceServers', config.resourceServers, (server) =>

@@ -1,3 +1,4 @@
+import { adminResourceServer } from '../admin/scopes.ts';
 import { foldName } from '../store/user-names.ts';
 import type { DeclaredClient, DeclaredResourceServer, DeclaredUser } from './config.ts';
 import type { Parsed } from './parse-section.ts';
@@ -26,13 +27,7 @@ export function checkReferences({ users, clients, resourceServers }: Entries, is
       resourceServers.map(({ value }, index) => ({ name: value.id, path: ['resourceServers', index, 'id'] })),
     ),
     ...duplicates('resourceServers', 'audience', resourceServers.flatMap(audiencesOf)),
-    ...resourceServers
-      .flatMap(audiencesOf)
-      .flatMap(({ name, path }) =>
-        name === issuer
-          ? [{ path, message: `${given(name)} is the issuer, whose own tokens have this audience; choose another` }]
-          : [],
-      ),
+    ...reserved(resourceServers, issuer),
     ...unknownAudiences(clients, resourceServers, issuer),
     ...unknownClients(clients, resourceServers),
   ];
@@ -70,13 +65,40 @@ function duplicates(list: string, what: string, all: readonly Named[]): Problem[
   });
 }
 
+/** The server is a resource server itself: for its own tokens, and for its admin API. */
+function reserved(servers: Entries['resourceServers'], issuer: string | undefined): Problem[] {
+  if (issuer === undefined) return [];
+  const own = adminResourceServer(issuer);
+  const taken = [issuer, ...own.audiences];
+  return servers.flatMap((server, index) => [
+    ...audiencesOf(server, index)
+      .filter(({ name = '' }) => taken.includes(name))
+      .map(({ name, path }) => ({
+        path,
+        message: `${given(name)} is an audience of this server itself; choose another`,
+      })),
+    ...(server.value.id === own.resourceServerId
+      ? [
+          {
+            path: ['resourceServers', index, 'id'],
+            message: `${given(own.resourceServerId)} is this server's own; choose another`,
+          },
+        ]
+      : []),
+  ]);
+}
+
 function unknownAudiences(
   clients: Entries['clients'],
   servers: Entries['resourceServers'],
   issuer: string | undefined,
 ) {
   if (issuer === undefined || servers.some(({ broken }) => broken.has('audiences'))) return [];
-  const known = [issuer, ...servers.flatMap(({ value }) => value.audiences ?? [])];
+  const known = [
+    issuer,
+    ...adminResourceServer(issuer).audiences,
+    ...servers.flatMap(({ value }) => value.audiences ?? []),
+  ];
   return clients.flatMap(({ value }, index) =>
     (['defaultResources', 'resources'] as const).flatMap((key) => {
       const named = value[key];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { adminResourceServer } from '../admin/scopes.ts';
 import { formatProblems } from './problem.ts';
 import { ConfigError, type ConfigFile, checkConfig, parseConfig } from './schema.ts';
 
@@ -180,10 +181,16 @@ describe('defaults', () => {
     });
   });
 
-  test("a resource server's own audiences include no issuer, and apps may name the issuer", () => {
+  test('apps may name the audiences of the server itself', () => {
     const config = parseConfig({
       issuer,
-      clients: [{ client_id: 'app', redirect_uris: ['https://a.example/cb'], defaultResources: [issuer] }],
+      clients: [
+        {
+          client_id: 'app',
+          redirect_uris: ['https://a.example/cb'],
+          defaultResources: [issuer, ...adminResourceServer(issuer).audiences],
+        },
+      ],
       resourceServers: [{ id: 'orders', audiences: ['urn:example:orders'] }],
     });
     assert.deepEqual(config.resourceServers, [
@@ -642,8 +649,13 @@ describe('resource servers that are refused, each with its line', () => {
     ],
     [
       { audiences: [issuer] },
-      `resourceServers[0].audiences[0]: "${issuer}" is the issuer, whose own tokens have this audience; choose another`,
+      `resourceServers[0].audiences[0]: "${issuer}" is an audience of this server itself; choose another`,
     ],
+    [
+      { audiences: adminResourceServer(issuer).audiences },
+      `resourceServers[0].audiences[0]: "${adminResourceServer(issuer).audiences[0]}" is an audience of this server itself; choose another`,
+    ],
+    [{ id: 'tessera-admin' }, 'resourceServers[0].id: "tessera-admin" is this server\'s own; choose another'],
     [
       { scopes: { 'orders read': {} } },
       'resourceServers[0].scopes["orders read"]: "orders read" is not allowed; expected printable ASCII without spaces, quotes and backslashes',
