@@ -90,10 +90,10 @@ export class Page {
   get forms(): { action: string; hidden: Record<string, string>; html: string }[] {
     return [...this.html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>(.*?)<\/form>/gs)].map(
       ([, action = '', html = '']) => ({
-        action: unescape(action),
+        action: decodeEntities(action),
         hidden: Object.fromEntries(
           [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)].map(
-            ([, name = '', value = '']) => [unescape(name), unescape(value)],
+            ([, name = '', value = '']) => [decodeEntities(name), decodeEntities(value)],
           ),
         ),
         html,
@@ -102,7 +102,7 @@ export class Page {
   }
 }
 
-function unescape(text: string): string {
+function decodeEntities(text: string): string {
   return text
     .replaceAll('&quot;', '"')
     .replaceAll('&#39;', "'")
