@@ -29,7 +29,12 @@ import type { Ended } from './users.ts';
 const { client_id: _id, client_secret: _secret, client_name, ...chosen } = clientShape;
 
 /** What a new client is made of: the keys of `clients` in the configuration file but `client_id` and `client_secret`, which the server makes. */
-export const newClientShape = { client_name: client_name.unwrap(), ...chosen };
+export const newClientShape = {
+  client_name: client_name
+    .unwrap()
+    .meta({ description: 'Its name on the sign-in and consent pages.', example: 'Web shop' }),
+  ...chosen,
+};
 
 /** What rotating a client secret takes. */
 export const rotateSecretShape = {

@@ -1,5 +1,5 @@
 import type { Actor } from '../events/event-types.ts';
-import { tokensUntil } from '../sessions/tokens-until.ts';
+import { endingNow } from '../sessions/ending.ts';
 import type { ConsentRecord } from '../store/records.ts';
 import type { Page } from '../store/store.ts';
 import { type AdminContext, commitOperation, done, type Outcome, type PageInput, pageOf, refuse } from './operation.ts';
@@ -23,19 +23,14 @@ export async function withdrawConsent(
     const consent = await context.store.get('consent', `${userId}/${clientId}`);
     if (consent?.userId !== userId || consent.clientId !== clientId)
       return refuse('not_found', `user "${userId}" has allowed client "${clientId}" nothing`);
-    const at = context.now();
-    const until = await tokensUntil(context, at);
+    const ending = await endingNow(context, 'consent_withdrawn', actor);
     return {
       kind: 'write',
       changes: [
         { change: 'remove', kind: 'consent', id: consent.consentId, expect: consent.version },
-        {
-          change: 'end-grants',
-          where: { userId, clientId },
-          ending: { reason: 'consent_withdrawn', at, actor, until },
-        },
+        { change: 'end-grants', where: { userId, clientId }, ending },
       ],
-      events: [{ type: 'consent.withdrawn', at, actor, userId, clientId, data: { scopes: consent.scopes } }],
+      events: [{ type: 'consent.withdrawn', at: ending.at, actor, userId, clientId, data: { scopes: consent.scopes } }],
       value: ({ ended }) => ({ sessions: ended.sids.length, grants: ended.grantIds.length }),
     };
   });

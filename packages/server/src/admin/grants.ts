@@ -1,7 +1,8 @@
 import type { RefusalReason } from '@tessera/protocol';
 import type { Actor } from '../events/event-types.ts';
+import { endingNow } from '../sessions/ending.ts';
 import { grantEnd } from '../sessions/grant-end.ts';
-import { tokensUntil } from '../sessions/tokens-until.ts';
+
 import type { ClientRecord, GrantRecord, UserRecord } from '../store/records.ts';
 import type { GrantFilter, Page } from '../store/store.ts';
 import {
@@ -28,6 +29,8 @@ export type Grant = Omit<GrantRecord, 'secretDigest' | 'sealKeyId'> & {
 /** Grants without what nobody may see, each judged as a refresh would judge it. */
 export async function viewGrants(context: AdminContext, records: readonly GrantRecord[]): Promise<Grant[]> {
   const now = context.now();
+  const setting = await context.store.get('setting', 'issuer_epoch');
+  const issuerEpoch = (setting?.value as { epoch: number } | undefined)?.epoch ?? 0;
   const clients = await readEach(records, 'clientId', (id) => context.store.get('client', id));
   const users = await readEach(records, 'userId', (id) => context.store.get('user', id));
   return records.map((grant) => {
@@ -36,8 +39,7 @@ export async function viewGrants(context: AdminContext, records: readonly GrantR
       grant,
       client: clients.get(grant.clientId) as ClientRecord | undefined,
       user: users.get(grant.userId) as UserRecord | undefined,
-      // What is cut off for the whole issuer shows in the event log; a grant's own page tells what concerns it alone.
-      issuerEpoch: grant.issuerEpoch,
+      issuerEpoch,
     };
     const reason = grantEnd(facts, now);
     const state = grant.endedAt !== null ? 'ended' : reason ? 'refused' : 'live';
@@ -71,8 +73,7 @@ export async function getGrant(context: AdminContext, grantId: string): Promise<
 export async function endGrant(context: AdminContext, actor: Actor, grantId: string): Promise<Outcome<Ended>> {
   return commitOperation(context, async () => {
     if (!(await context.store.getGrant(grantId))) return unknownGrant(grantId);
-    const at = context.now();
-    const ending = { reason: 'admin', at, actor, until: await tokensUntil(context, at) } as const;
+    const ending = await endingNow(context, 'admin', actor);
     return {
       kind: 'write',
       changes: [{ change: 'end-grants', where: { grantId }, ending }],

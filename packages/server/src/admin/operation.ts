@@ -109,7 +109,9 @@ export function refuseProblems(problems: readonly Problem[]): Refused {
 
 /** An input as a shape reads it, or a refusal that names the fields at fault. */
 export function readInput<S extends z.ZodRawShape>(shape: S, input: unknown): Outcome<Values<S>> {
-  const { value, problems } = parseSection(shape, input, []);
+  const object = readObject(input);
+  if (object.kind === 'refuse') return object;
+  const { value, problems } = parseSection(shape, object.value, []);
   return problems.length > 0 ? refuseProblems(problems) : done(value as Values<S>);
 }
 

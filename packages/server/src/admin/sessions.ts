@@ -1,6 +1,7 @@
 import type { Actor } from '../events/event-types.ts';
+import { endingNow } from '../sessions/ending.ts';
 import { isSessionLive } from '../sessions/session.ts';
-import { tokensUntil } from '../sessions/tokens-until.ts';
+
 import type { SessionRecord } from '../store/records.ts';
 import type { EventRecord, Page, SessionFilter } from '../store/store.ts';
 import { type Grant, viewGrants } from './grants.ts';
@@ -58,8 +59,7 @@ export async function getSession(context: AdminContext, sid: string): Promise<Ou
 export async function endSession(context: AdminContext, actor: Actor, sid: string): Promise<Outcome<Ended>> {
   return commitOperation(context, async () => {
     if (!(await context.store.getSession(sid))) return unknownSession(sid);
-    const at = context.now();
-    const ending = { reason: 'admin', at, actor, until: await tokensUntil(context, at) } as const;
+    const ending = await endingNow(context, 'admin', actor);
     return {
       kind: 'write',
       changes: [

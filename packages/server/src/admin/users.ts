@@ -2,7 +2,7 @@ import { concealed } from '../config/problem.ts';
 import { userShape } from '../config/user-schema.ts';
 import { secretText } from '../config/value-schemas.ts';
 import type { Actor } from '../events/event-types.ts';
-import { tokensUntil } from '../sessions/tokens-until.ts';
+import { endingNow } from '../sessions/ending.ts';
 import type { EndReason, UserRecord } from '../store/records.ts';
 import type { Change, NewEvent, Page } from '../store/store.ts';
 import {
@@ -205,12 +205,11 @@ export async function endAll(
   reason: EndReason,
   exceptSid?: string,
 ): Promise<Change> {
-  const at = context.now();
   return {
     change: 'end-sessions',
     where: { userId, ...(exceptSid === undefined ? {} : { exceptSid }) },
     offline: true,
-    ending: { reason, at, actor, until: await tokensUntil(context, at) },
+    ending: await endingNow(context, reason, actor),
   };
 }
 

@@ -1,13 +1,13 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { Hono } from 'hono';
 import { PasswordQueueFull } from '../../secrets/password.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import { refuse } from '../operation.ts';
-import { adminAudience, adminScopes } from '../scopes.ts';
 import { clientOperations } from './clients.ts';
 import { consentOperations } from './consents.ts';
 import { eventOperations } from './events.ts';
 import { grantOperations } from './grants.ts';
 import { keyOperations } from './keys.ts';
+import { describeApi } from './openapi-document.ts';
 import {
   type AdminApiContext,
   type AnyOperation,
@@ -34,12 +34,12 @@ export const adminOperations: readonly AnyOperation[] = [
 ];
 
 /** The admin API: all under `/admin/api`, its document at `/admin/api/openapi.json`. `authorize` judges the token of each request. */
-export function createAdminApi(context: AdminApiContext, authorize: Authorize): OpenAPIHono {
-  const api = new OpenAPIHono();
+export function createAdminApi(context: AdminApiContext, authorize: Authorize): Hono {
+  const api = new Hono();
   for (const definition of adminOperations) addOperation(api, context, authorize, definition);
   let written: string | undefined;
   api.get(`${basePath}/openapi.json`, (request) => {
-    written ??= JSON.stringify(describe(api, context.config.issuer));
+    written ??= JSON.stringify(describeApi(adminOperations, context.config.issuer));
     return request.body(written, 200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
   });
   api.all(`${basePath}/*`, (request) =>
@@ -60,28 +60,4 @@ function answerFailure(context: AdminApiContext, request: Parameters<typeof aske
   if (error instanceof PasswordQueueFull) return answerProblem(context, asked, refuse('overloaded', error.message), 1);
   context.log.error({ err: error, method: asked.method, path: asked.path }, 'the admin API failed');
   return answerProblem(context, asked, refuse('overloaded', 'the server could not do it; its log says why'), 5);
-}
-
-function describe(api: OpenAPIHono, issuer: string): object {
-  api.openAPIRegistry.registerComponent('securitySchemes', 'accessToken', {
-    type: 'oauth2',
-    description: `An access token for the audience \`${adminAudience(issuer)}\`, in the Authorization header.`,
-    flows: {
-      authorizationCode: {
-        authorizationUrl: `${issuer}/authorize`,
-        tokenUrl: `${issuer}/token`,
-        scopes: adminScopes,
-      },
-    },
-  });
-  return api.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: {
-      title: 'Tessera admin API',
-      version: '1',
-      description:
-        'Users, applications, resource servers, sessions, grants, keys and events of this server. Each operation says which scope it needs. Refusals are `application/problem+json` (RFC 9457) with a `reason` to compare and a `refusal_id` to look up.',
-    },
-    servers: [{ url: issuer }],
-  });
 }

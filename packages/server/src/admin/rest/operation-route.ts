@@ -1,13 +1,12 @@
-import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context as HonoContext } from 'hono';
-import { z } from 'zod';
+import type { Hono, Context as HonoContext } from 'hono';
+import type { z } from 'zod';
 import { parseSection, type Values } from '../../config/parse-section.ts';
 import type { Context } from '../../context.ts';
 import type { Actor } from '../../events/event-types.ts';
 import type { Output } from '../../http/message.ts';
 import { type AdminContext, done, type Outcome, refuse, refuseProblems } from '../operation.ts';
 import type { AdminScope } from '../scopes.ts';
-import { answerProblem, problemSchema } from './problem.ts';
+import { answerProblem } from './problem.ts';
 import { readJsonBody } from './request-body.ts';
 
 /** What the admin API works with. */
@@ -75,32 +74,13 @@ export function operation<
 /** Where all operations are. */
 export const basePath = '/admin/api';
 
-const refusalWords: Record<number, string> = {
-  400: 'The input is wrong; `field` names what.',
-  401: 'No access token, or one that does not hold.',
-  403: 'The token lacks the scope.',
-  404: 'There is no such thing.',
-  409: 'It cannot be so: a name is taken, or the configuration file declares it.',
-  412: '`If-Match` expects another version than the present one: read it again.',
-  413: 'The body is larger than 256 KiB.',
-  503: 'The store is away or the server is full; `Retry-After` says when to try again.',
-};
-
-const ifMatch = z.object({
-  'if-match': z
-    .string()
-    .optional()
-    .meta({ description: 'The `ETag` of the version that was read; `*` or absent: whatever version.' }),
-});
-
-/** Adds an operation to the API and to its document. */
+/** Adds an operation to the API. */
 export function addOperation(
-  api: OpenAPIHono,
+  api: Hono,
   context: AdminApiContext,
   authorize: Authorize,
   definition: AnyOperation,
 ): void {
-  document(api, definition, context.config.issuer);
   const path = `${basePath}${definition.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
   api.on(definition.method.toUpperCase(), path, async (request) => {
     const authorized = await authorize(request.req.raw.headers, request.req.method, request.req.url, definition.scope);
@@ -171,62 +151,4 @@ function toResponse({ status, headers, body }: Output): Response {
   for (const [name, value] of Object.entries(headers))
     for (const one of Array.isArray(value) ? value : [value]) response.headers.append(name, one);
   return response;
-}
-
-function document(api: OpenAPIHono, definition: AnyOperation, issuer: string): void {
-  const { id, method, path, scope, tag, summary, description, params, query, body, versioned, answer } = definition;
-  const statuses = [400, 401, 403, ...definition.refusals, ...(body ? [413] : []), 503];
-  const problem = { 'application/problem+json': { schema: problemSchema } };
-  api.openAPIRegistry.registerPath({
-    method,
-    path: `${basePath}${path}`,
-    operationId: id,
-    tags: [tag],
-    summary,
-    description: `${description ? `${description} ` : ''}Scope: \`${scope}\`.`,
-    security: [{ accessToken: [scope] }],
-    request: {
-      ...(params ? { params: z.object(params) } : {}),
-      ...(query ? { query: z.object(query) } : {}),
-      ...(versioned ? { headers: ifMatch } : {}),
-      ...(body
-        ? {
-            body: {
-              required: !body.optional,
-              content: { 'application/json': { schema: z.strictObject(body.shape), example: body.example } },
-            },
-          }
-        : {}),
-    },
-    responses: {
-      [answer.status]: {
-        description: answer.description,
-        content: { 'application/json': { schema: answer.schema } },
-      },
-      ...Object.fromEntries(
-        statuses.map((status) => [status, { description: refusalWords[status] ?? '', content: problem }]),
-      ),
-    },
-    'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: curlOf(definition, issuer) }],
-  });
-}
-
-/** The example of an operation as a command. `TOKEN` holds an access token. */
-function curlOf({ method, path, params = {}, query = {}, body }: AnyOperation, issuer: string): string {
-  const exampleOf = (schema: unknown) => (schema as z.ZodType).meta()?.example;
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(String(exampleOf(params[name]))),
-  );
-  const search = new URLSearchParams(
-    Object.entries(query).flatMap(([name, schema]) => {
-      const example = exampleOf(schema);
-      return example === undefined ? [] : [[name, String(example)]];
-    }),
-  );
-  const url = `${issuer}${basePath}${filled}${search.size === 0 ? '' : `?${search}`}`;
-  return [
-    `curl -X ${method.toUpperCase()} '${url}'`,
-    `-H "Authorization: Bearer $TOKEN"`,
-    ...(body ? [`-H 'Content-Type: application/json'`, `-d '${JSON.stringify(body.example)}'`] : []),
-  ].join(' ');
 }
