@@ -24,6 +24,13 @@ const feedOf = (at: EdgeUnderTest) => {
   return feed;
 };
 
+/** Answers waiting polls over and over until `condition` holds. */
+const eventuallyPolling = (at: EdgeUnderTest, condition: () => boolean | Promise<boolean>) =>
+  eventually(() => {
+    at.issuer.wakePolls();
+    return condition();
+  });
+
 /** Cuts the edge off and lets that much time pass. */
 async function cutOff(at: EdgeUnderTest, forMs: number): Promise<void> {
   at.issuer.faults.feed = 'down';
@@ -236,10 +243,7 @@ describe('staleness', () => {
         at.clock.monotonicMs += 1;
         assert.equal(await at.reasonOf(token), 'revocations_stale');
         assert.equal(feedOf(at).failuresInARow, 0);
-        at.issuer.wakePolls();
-        await eventually(() => at.issuer.polls.length === 3);
-        at.issuer.wakePolls();
-        await eventually(async () => (await at.reasonOf(token)) === 'accepted');
+        await eventuallyPolling(at, async () => (await at.reasonOf(token)) === 'accepted');
       },
       { staleness: { policy: 'refuse' } },
     ));
@@ -256,8 +260,7 @@ describe('staleness', () => {
         );
         assert.equal(await at.reasonOf(await at.issuer.accessToken()), 'revocations_stale');
         at.issuer.asOfShiftMs = -5000;
-        at.issuer.wakePolls();
-        await eventually(() => feedOf(at).stalenessMs === 0);
+        await eventuallyPolling(at, () => feedOf(at).stalenessMs === 0);
       },
       { isStarted: false, staleness: { policy: 'refuse' } },
     ));
@@ -391,8 +394,7 @@ describe('the policy for stale revocations', () => {
           assert.equal(await at.reasonOf(await at.issuer.accessToken({ sid })), 'session_ended');
         at.issuer.forgetEntries();
         at.clock.monotonicMs += 30_000;
-        at.issuer.wakePolls();
-        await eventually(async () => (await at.reasonOf(token)) === 'accepted');
+        await eventuallyPolling(at, async () => (await at.reasonOf(token)) === 'accepted');
         assert.equal(at.edge.status().revocations.isIncomplete, false);
       },
       { revocationCapacity: 2, staleness: { policy: 'refuse' } },
@@ -509,8 +511,7 @@ describe('a mark that does not hold', () => {
           return sign.call(at.issuer, { ...good, ...changes }, header);
         };
         at.clock.monotonicMs += 1000;
-        at.issuer.wakePolls();
-        await eventually(() => feedOf(at).resyncs === 2 && feedOf(at).failuresInARow === 0);
+        await eventuallyPolling(at, () => feedOf(at).resyncs === 2 && feedOf(at).failuresInARow === 0);
         assert.ok(at.notices.some(({ kind }) => kind === 'feed-gap'));
         assert.equal(feedOf(at).position, 'e1.1');
       }));
