@@ -25,7 +25,8 @@ type Subject = { grant: GrantRecord; generation: number; busy: boolean };
 const store = await openSqliteStore({ file: join(folder, 'store.db') });
 try {
   const subjects = await fill(store);
-  for (const callers of [1, 16, 64, 256]) await measure(store, subjects, callers);
+  for (const callers of (process.argv[5] ?? '1,16,64,256').split(',').map(Number))
+    await measure(store, subjects, callers);
 } finally {
   await store.close();
   rmSync(folder, { recursive: true });

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { prepareBatches, type Reply } from './batch.ts';
 import { openConnection } from './connection.ts';
-import { migrate, StoreNotUsable } from './schema.ts';
+import { isNoDatabase, migrate, StoreNotUsable } from './schema.ts';
 
 /** What the writer thread is started with. `maxBytes`: the most the database file may grow to. `checkpoints`: whether it checkpoints itself. */
 export type WriterOptions = {
@@ -37,7 +37,7 @@ function serve(port: NonNullable<typeof parentPort>, options: WriterOptions): vo
   } catch (error) {
     send({
       failed: error instanceof Error ? error.message : String(error),
-      usable: !(error instanceof StoreNotUsable),
+      usable: !(error instanceof StoreNotUsable || isNoDatabase(error)),
     });
     port.close();
   }
