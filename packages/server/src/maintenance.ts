@@ -2,7 +2,8 @@ import { largestAllowedSkew } from '@tessera/protocol';
 import type { Context } from './context.ts';
 import { endingNow } from './sessions/ending.ts';
 import { tokensUntil } from './sessions/tokens-until.ts';
-import { type KeyRotationPolicy, readSigningKeys, rotateSigningKeys } from './tokens/key-rotation.ts';
+import { type KeyRotationPolicy, readSigningKeys, rotateByCommand, rotateSigningKeys } from './tokens/key-rotation.ts';
+import { signingAlgorithms } from './tokens/signing-keys.ts';
 
 /** How often lapsed sessions are looked for, and how often the slower work is done, in milliseconds. */
 const everyMs = 2000;
@@ -18,9 +19,16 @@ export async function keyRotationPolicy(context: Context): Promise<KeyRotationPo
   return { ...context.config.keys, keepRetiredFor: longest };
 }
 
-/** Loads the signing keys, after making or rotating what is due. */
+/**
+ * Loads the signing keys, after making or rotating what is due. A current key that cannot be opened, because the root key it was encrypted under was refused since,
+ * is replaced at once.
+ */
 export async function refreshSigningKeys(context: Context): Promise<void> {
   context.signingKeys.load(await rotateSigningKeys(context, await keyRotationPolicy(context)));
+  const mute = signingAlgorithms.filter((algorithm) => context.signingKeys.currentKid(algorithm) === undefined);
+  if (mute.length === 0) return;
+  await rotateByCommand(context, mute, true, { kind: 'server' });
+  await reloadSigningKeys(context);
 }
 
 /**

@@ -6,7 +6,7 @@ import { configReference, withReference } from './reference.ts';
 
 const document = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
 
-test('docs/configuration.md holds the reference as the schema has it; run print-reference.ts after a change', () => {
+test('docs/configuration.md holds the reference as the schema has it; `npm run generate` after a change', () => {
   assert.equal(withReference(document), document);
 });
 
