@@ -1,7 +1,7 @@
-import { formatScope, parseScope } from '@tessera/protocol';
+import { formatScope, parseScope, type Seconds } from '@tessera/protocol';
 import type { DeclaredClient } from '../config/config.ts';
+import { secretEnds } from '../secrets/client-secret-overlap.ts';
 import type { ClientRecord } from '../store/records.ts';
-import { secretUntil } from './client-secrets.ts';
 
 /** A client's metadata as the configuration file spells them; the secret is never among them. */
 export type ClientMetadata = Omit<DeclaredClient, 'client_secret'>;
@@ -78,7 +78,7 @@ export function recordFieldsOf(
 }
 
 /** A client without what nobody may see. */
-export function viewClient(record: ClientRecord): Client {
+export function viewClient(record: ClientRecord, now: Seconds): Client {
   const { version, epoch, declared, createdAt, updatedAt, secretDigests } = record;
   return {
     ...metadataOf(record),
@@ -87,6 +87,6 @@ export function viewClient(record: ClientRecord): Client {
     declared,
     createdAt,
     updatedAt,
-    secrets: secretDigests.map((digest) => ({ until: secretUntil(digest) ?? null })),
+    secrets: secretEnds(secretDigests, now).map((until) => ({ until })),
   };
 }

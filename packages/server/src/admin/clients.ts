@@ -3,12 +3,13 @@ import { clientShape, parseClient } from '../config/client-schema.ts';
 import type { Problem } from '../config/problem.ts';
 import { seconds } from '../config/value-schemas.ts';
 import type { Actor } from '../events/event-types.ts';
+import { digestClientSecret } from '../secrets/client-secret.ts';
+import { replaceSecret } from '../secrets/client-secret-overlap.ts';
 import { randomSecret } from '../secrets/random.ts';
 import { rememberLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import type { ClientRecord, EndReason } from '../store/records.ts';
 import type { Change, NewEvent, Page } from '../store/store.ts';
 import { type Client, type ClientMetadata, metadataOf, recordFieldsOf, viewClient } from './client-metadata.ts';
-import { makeClientSecret, replaceSecret } from './client-secrets.ts';
 import {
   type AdminContext,
   type Attempt,
@@ -77,20 +78,20 @@ export async function createClient(
       ...(await rememberLifetime(context, record.lifetimes.accessToken)),
     ],
     events: [{ type: 'client.created', at, actor, clientId }],
-    value: () => ({ ...viewClient({ ...record, version: 1 }), ...(made ? { client_secret: made.secret } : {}) }),
+    value: () => ({ ...viewClient({ ...record, version: 1 }, at), ...(made ? { client_secret: made.secret } : {}) }),
   }));
 }
 
 /** The client of that id. */
 export async function getClient(context: AdminContext, clientId: string): Promise<Outcome<Client>> {
   const record = await context.store.get('client', clientId);
-  return record ? done(viewClient(record)) : unknownClient(clientId);
+  return record ? done(viewClient(record, context.now())) : unknownClient(clientId);
 }
 
 /** Clients, in the order of their ids. */
 export async function listClients(context: AdminContext, input: PageInput): Promise<Outcome<Page<Client>>> {
   const { items, ...rest } = await context.store.list('client', pageOf(input));
-  return done({ items: items.map(viewClient), ...rest });
+  return done({ items: items.map((record) => viewClient(record, context.now())), ...rest });
 }
 
 /**
@@ -133,7 +134,7 @@ export async function updateClient(
         ...(isCutOff ? [await epochRaised(context, actor, record.clientId, record.epoch, at)] : []),
       ],
       value: {
-        ...viewClient({ ...record, version: present.version + 1 }),
+        ...viewClient({ ...record, version: present.version + 1 }, at),
         ...(made ? { client_secret: made.secret } : {}),
       },
     };
@@ -169,7 +170,7 @@ export async function rotateClientSecret(
           data: { changed: ['client_secret'], overlap },
         },
       ],
-      value: { ...viewClient({ ...record, version: present.version + 1 }), client_secret: made.secret },
+      value: { ...viewClient({ ...record, version: present.version + 1 }, at), client_secret: made.secret },
     };
   });
 }
@@ -209,7 +210,7 @@ export async function cutOffClient(
       return {
         changes: [{ change: 'put', kind: 'client', expect: present.version, record }],
         events: [await epochRaised(context, actor, present.clientId, record.epoch, at)],
-        value: viewClient({ ...record, version: present.version + 1 }),
+        value: viewClient({ ...record, version: present.version + 1 }, at),
       };
     },
     { declaredToo: true },
@@ -255,6 +256,12 @@ function unknownClient(clientId: string): Refused {
 
 function usesSecret({ token_endpoint_auth_method: method }: { token_endpoint_auth_method?: unknown }): boolean {
   return method === 'client_secret_basic' || method === 'client_secret_post';
+}
+
+/** A fresh client secret of 256 bits, to be shown once, and the digest that is kept of it. */
+function makeClientSecret(context: AdminContext): { secret: string; digest: string } {
+  const secret = randomSecret(context.random);
+  return { secret, digest: digestClientSecret(context.rootKeys, secret) };
 }
 
 /** Reads metadata by the rules of the configuration file; the id is given, a secret only stands for the one that is or will be there. */
