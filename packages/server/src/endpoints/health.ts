@@ -1,5 +1,8 @@
+import { isLoopbackHost } from '@tessera/protocol';
 import type { Context } from '../context.ts';
-import { json, type Output } from '../http/message.ts';
+import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
+import { type Input, json, type Output } from '../http/message.ts';
+import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 
 /** Liveness: the process answers. */
 export function healthEndpoint(): Output {
@@ -14,11 +17,26 @@ export async function readinessEndpoint(context: Context, isDraining: boolean): 
   return canSign ? json(200, { status: 'ready' }) : json(503, { status: 'no signing key' }, { 'retry-after': '5' });
 }
 
-/** The metrics, in the text format of Prometheus. */
-export async function metricsEndpoint(context: Context): Promise<Output> {
+/** The metrics, in the text format of Prometheus: for whoever asks from this machine, and for access tokens of the admin API that may read events. */
+export async function metricsEndpoint(context: Context, input: Input): Promise<Output> {
+  const refusal = isLoopbackHost(input.ip) ? undefined : await refuseStranger(context, input);
+  if (refusal) return answerRefusal(context, input, 'metrics', refusal);
   return {
     status: 200,
     headers: { 'content-type': context.metrics.contentType, 'cache-control': 'no-store' },
     body: await context.metrics.expose(),
   };
 }
+
+async function refuseStranger(context: Context, input: Input): Promise<Refusal | undefined> {
+  const presented = await presentedAccessToken(context, input, `${context.config.issuer}/metrics`);
+  if (presented.kind === 'refuse') return presented;
+  const { claims } = presented;
+  if (claims.scope.split(' ').includes(metricsScope)) return undefined;
+  const missing = refuse('insufficient_scope', 'scope_missing', `this needs the scope ${metricsScope}`, {
+    facts: { clientId: claims.client_id },
+  });
+  return challenged(claims.cnf ? 'DPoP' : 'Bearer', missing, metricsScope);
+}
+
+const metricsScope = 'tessera:events:read';
