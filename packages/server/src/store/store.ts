@@ -35,13 +35,17 @@ export type Ending = { reason: EndReason; at: Seconds; actor: Actor; until: Seco
 
 /** A write. "Expects" says what makes it a conflict, which undoes the whole commit. */
 export type Change =
-  /** Expects no record of that id ("absent"), or exactly that version. The store sets `version` itself: 1, or one more than expected. */
+  /**
+   * Expects no record of that id ("absent"), or exactly that version. The store sets `version` itself: 1, or one more
+   * than expected. Expects what must be unique to be free too: a user's username and e-mail address (folded, in one name space, so that neither is
+   * another's of either kind), a resource server's audiences.
+   */
   | { [K in DocumentKind]: { change: 'put'; kind: K; expect: 'absent' | number; record: Documents[K] } }[DocumentKind]
   /** Expects exactly that version. */
   | { change: 'remove'; kind: DocumentKind; id: string; expect: number }
   /** Writes nothing; expects exactly that version. */
   | { change: 'check'; kind: DocumentKind; id: string; expect: number }
-  /** Expects neither the sid nor the cookie digest to be taken. */
+  /** Expects neither the sid nor the cookie digest to be taken. The store sets `version` to 1. */
   | { change: 'create-session'; session: SessionRecord }
   /** A new sign-in of the same user in the same browser. Expects that version, not ended. */
   | {
@@ -58,7 +62,8 @@ export type Change =
   /**
    * Ends sessions that have not ended, and the grants under them: those of kind `session`, with `offline` the others too. One event
    * `session.ended` for each session (data: reason, and `grants`, the ids of the session-bound grants it ended, at most 100, and `grantCount`), one `grant.ended`
-   * for each offline grant; `audiences` are those of the grants ended. With `userId`, grants of ended sessions are found too when `offline` is set.
+   * for each offline grant; `audiences` are those of the grants it tells of, null (everybody) if one of them names no resources. With `offline`, grants that
+   * outlived their session are found too; with `exceptSid`, those under that session are spared.
    * Expects nothing: what has ended stays as it ended.
    */
   | {
@@ -168,14 +173,23 @@ export interface Store {
    */
   onCommit(listener: () => void): () => void;
 
+  /**
+   * Writes the changes in their order, each seeing those before it, and appends the events: the given ones first, as the cause, then those
+   * the endings imply. Throws `StoreUnavailable` when the engine failed, then it may or may not have been written: read again; and `TypeError`
+   * for values that cannot be stored.
+   */
   commit(changes: readonly Change[], events?: readonly NewEvent[]): Promise<CommitResult>;
 
   /**
    * Sessions and grants that have lapsed and have not been ended: sessions past `endsAt`, or past `ssoUntil` without a live grant; grants past `idleAt` or `endsAt`.
-   * At most `limit` of each; called in a loop it reaches all of them without an index on anything that a refresh changes.
+   * At most `limit` of each; called in a loop it reaches all of them without an index on anything that a refresh changes. None found means that
+   * there are none. Another may use or renew what was found before it is ended.
    */
   findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }>;
-  /** Removes, at most `limit` rows of each kind: what ended before `endedBefore`, remembered keys and buckets that have lapsed, events older than `eventsBefore`. */
+  /**
+   * Removes, at most `limit` rows of each kind: what ended before `endedBefore`, remembered keys and buckets that have lapsed, events older than `eventsBefore`. A session stays while one of
+   * its grants does; an event stays while edges must remember it, and so do those after it.
+   */
   sweep(bounds: { now: Seconds; endedBefore: Seconds; eventsBefore: Seconds; limit: number }): Promise<SweepResult>;
 
   /** Waits for commits under way, then lets go of files and threads. */

@@ -13,7 +13,8 @@ export type ConnectionOptions = {
 /**
  * Opens one connection. The busy timeout is set before anything else: switching to WAL and reading the schema take locks too.
  * `synchronous=FULL` in WAL mode flushes the log at every commit, before the log's index names the new frames: other connections see a
- * commit only once it is on disk. Source: https://sqlite.org/wal.html, `sqlite3WalFrames` in SQLite's wal.c (the sync precedes `walIndexWriteHdr`).
+ * commit only once it is on disk. Source: https://sqlite.org/pragma.html#pragma_synchronous and `walFrames` in SQLite's wal.c, where
+ * `sqlite3OsSync` precedes `walIndexAppend` and `walIndexWriteHdr`.
  */
 export function openConnection(options: ConnectionOptions): DatabaseSync {
   const db = new DatabaseSync(options.file, { readOnly: options.readOnly, timeout: options.busyTimeoutMs });

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { sampleGrant, sampleSession } from '../sample-records.ts';
 import { openSqliteStore } from './open.ts';
 
-const rounds = 6;
+const rounds = 5;
 const callers = 12;
 
 test('what was acknowledged is there after kill -9, whole, and the file is sound', async (t) => {
@@ -24,7 +24,7 @@ test('what was acknowledged is there after kill -9, whole, and the file is sound
   const acknowledged = new Map<string, number>();
   for (let round = 0; round < rounds; round += 1) {
     const before = sum(acknowledged.values());
-    await writeAndKill(file, grantIds, random(seed, round, 800), acknowledged);
+    await writeAndKill(file, grantIds, random(seed, round, 500), acknowledged);
     assert.ok(sum(acknowledged.values()) > before, `round ${round} wrote something`);
     await check(file, grantIds, acknowledged, `seed ${seed}, round ${round}`);
   }

@@ -119,8 +119,8 @@ export class GroupCommit {
       committed = settle(waiting, message.replies[index]!) || committed;
     }
     this.#schedule();
-    if (committed) this.#committed();
     this.#reportDrained();
+    if (committed) this.#committed();
   }
 
   // What was in flight may have been written or not: to the caller both is "unavailable", and reading again tells which.

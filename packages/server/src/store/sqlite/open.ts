@@ -50,7 +50,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     await store.open();
     return store;
   } catch (error) {
-    if (folder !== undefined) removePrivateFolder(folder);
+    await store.close();
     throw error;
   }
 }
@@ -103,7 +103,7 @@ class SqliteStore implements Store {
         synchronous: 'FULL',
       }),
     );
-    this.#seen = this.#reader.dataVersion();
+    this.#seen = this.#dataVersion();
     if (this.#privateFolder === undefined) {
       this.#checkpointsBegin = setTimeout(() => this.#startCheckpointer(), checkpointsBeginAfterMs).unref();
     }
@@ -218,18 +218,22 @@ class SqliteStore implements Store {
   }
 
   #notify(): void {
-    if (this.#listeners.size === 0 || this.#reader === undefined) return;
     // Noted first: what another process commits from now on is seen at the next look.
-    this.#seen = this.#reader.dataVersion();
+    if (this.#listeners.size > 0) this.#seen = this.#dataVersion();
     for (const listener of [...this.#listeners]) listener();
   }
 
   #lookForOthers(): void {
+    if (this.#dataVersion() !== this.#seen) this.#notify();
+  }
+
+  #dataVersion(): number {
     try {
-      if (this.#reader !== undefined && this.#reader.dataVersion() !== this.#seen) this.#notify();
+      return this.#read().dataVersion();
     } catch (error) {
       // A store that is away for a moment has nothing to tell; anything else is a bug.
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (error instanceof StoreUnavailable) return this.#seen;
+      throw error;
     }
   }
 

@@ -48,6 +48,9 @@ function open(options: WriterOptions) {
   closeSync(openSync(options.file, 'a', 0o600));
   const db = openConnection({ ...options, readOnly: false });
   migrate(db);
+  // After a kill the log may end in commits that were written and never flushed nor answered. Readers see them from now on, so they are
+  // flushed before anybody reads: a checkpoint begins with that.
+  if (options.synchronous === 'FULL') db.exec('PRAGMA wal_checkpoint(PASSIVE)');
   if (options.checkpoints) db.exec('PRAGMA wal_autocheckpoint = 1000');
   if (options.maxBytes !== undefined) {
     const { page_size: pageBytes } = db.prepare('PRAGMA page_size').get() as { page_size: number };
