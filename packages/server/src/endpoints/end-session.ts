@@ -25,6 +25,9 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
     input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : readParameters(input.query);
   if (!read.ok)
     return refusalPage(context, input, 'end-session', refuse('invalid_request', 'malformed_request', read.description));
+  // A form posted from another site comes without our SameSite=Lax cookies; the redirect that follows it has them.
+  if (input.method === 'POST')
+    return redirect(`${context.config.issuer}/end-session?${new URLSearchParams(read.parameters)}`);
   const { id_token_hint, client_id, post_logout_redirect_uri, state, ui_locales } = read.parameters;
   const hint = id_token_hint === undefined ? undefined : readIdTokenHint(context, id_token_hint);
   const invalid = (description: string) =>
