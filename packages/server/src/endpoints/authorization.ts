@@ -21,6 +21,8 @@ export async function authorizationEndpoint(context: Context, input: Input): Pro
   const read = await readAuthorizationRequest(context, input);
   if (read.kind === 'refuse-here') return refusalPage(context, input, 'authorization', read.refusal, read.client?.name);
   if (read.kind === 'refuse-to-client') return refuseToClient(context, input, read.request, read.client, read.refusal);
+  // A form posted from another site comes without our SameSite=Lax cookies; the redirect that follows it has them.
+  if (input.method === 'POST') return redirect(pageUrl(context, '/authorize/continue', read.request));
   return proceed(context, input, read.request, read.client, await readBrowser(context, input));
 }
 
