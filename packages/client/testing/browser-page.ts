@@ -23,6 +23,7 @@ const changes: string[] = [];
 const required: string[] = [];
 client.onChange(({ reason }) => changes.push(reason));
 client.onSignInRequired(({ code }) => required.push(code));
-const tessera = { client, changes, required, arrived: undefined as string | undefined };
+const storage = localStorageAdapter();
+const tessera = { client, storage, changes, required, arrived: undefined as string | undefined };
 Object.assign(globalThis, { tessera });
 tessera.arrived = (await client.handleRedirect()).kind;

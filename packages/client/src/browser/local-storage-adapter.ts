@@ -1,4 +1,6 @@
 import type { TokenStorage } from '../core/index.ts';
+import { LatestValue } from './latest-value.ts';
+import { webStorageAdapter } from './web-storage.ts';
 
 /**
  * Keeps tokens in `localStorage`: signed in over restarts, in all tabs of this origin.
@@ -9,15 +11,17 @@ import type { TokenStorage } from '../core/index.ts';
  * Content-Security-Policy; else `memoryStorage()`, or a backend that keeps the tokens (BFF).
  */
 export function localStorageAdapter(): TokenStorage {
-  return webStorageAdapter('browser', () => globalThis.localStorage);
-}
-
-/** An adapter over one of the browser's two storages, looked up at each use: reading the property can itself throw where storage is blocked. */
-export function webStorageAdapter(reach: 'tab' | 'browser', storage: () => Storage): TokenStorage {
+  const storage = webStorageAdapter('browser', () => globalThis.localStorage);
   return {
-    reach,
-    get: (key) => storage().getItem(key),
-    set: (key, value) => storage().setItem(key, value),
-    remove: (key) => storage().removeItem(key),
+    ...storage,
+    getLatest: (key) => new LatestValue(key).read(() => globalThis.localStorage.getItem(key)),
+    async set(key, value) {
+      await storage.set(key, value);
+      await new LatestValue(key).announce(value);
+    },
+    async remove(key) {
+      await storage.remove(key);
+      await new LatestValue(key).announce(undefined);
+    },
   };
 }

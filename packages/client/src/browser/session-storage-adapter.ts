@@ -1,5 +1,5 @@
 import type { TokenStorage } from '../core/index.ts';
-import { webStorageAdapter } from './local-storage-adapter.ts';
+import { webStorageAdapter } from './web-storage.ts';
 
 /**
  * Keeps tokens in `sessionStorage`: signed in over reloads, in this tab alone, gone when the tab closes.

@@ -19,17 +19,14 @@ export class StoredTokens {
 
   /** The stored tokens, if any. What cannot be read is removed and reported as `storage_corrupt`; an adapter that throws, as `storage_unavailable`. */
   async read(): Promise<TokenSet | undefined> {
-    const text = await guard('read', () => this.#storage.get(this.#key));
-    if (text === undefined || text === null) return undefined;
-    if (text === this.#lastText) return this.#lastTokens;
-    const tokens = parseTokenSet(text);
-    if (tokens === undefined) {
-      await this.remove();
-      throw new TesseraClientError('storage_corrupt', 'the stored tokens could not be read and were removed');
-    }
-    this.#lastText = text;
-    this.#lastTokens = tokens;
-    return tokens;
+    return this.#parse(await guard('read', () => this.#storage.get(this.#key)));
+  }
+
+  /** Like `read`, but certain to see what another tab wrote before. */
+  async readLatest(): Promise<TokenSet | undefined> {
+    const { getLatest } = this.#storage;
+    if (getLatest === undefined) return this.read();
+    return this.#parse(await guard('read', () => getLatest.call(this.#storage, this.#key)));
   }
 
   async write(tokens: TokenSet): Promise<void> {
@@ -40,6 +37,19 @@ export class StoredTokens {
     this.#lastText = undefined;
     this.#lastTokens = undefined;
     await guard('removed', () => this.#storage.remove(this.#key));
+  }
+
+  async #parse(text: string | null | undefined): Promise<TokenSet | undefined> {
+    if (text === undefined || text === null) return undefined;
+    if (text === this.#lastText) return this.#lastTokens;
+    const tokens = parseTokenSet(text);
+    if (tokens === undefined) {
+      await this.remove();
+      throw new TesseraClientError('storage_corrupt', 'the stored tokens could not be read and were removed');
+    }
+    this.#lastText = text;
+    this.#lastTokens = tokens;
+    return tokens;
   }
 }
 

@@ -239,14 +239,16 @@ export class TokenClient {
   }
 
   /** The tokens of the sign-in there must be. */
-  async #current(): Promise<TokenSet> {
-    const tokens = await this.#read();
+  async #current(view: 'own' | 'latest' = 'own'): Promise<TokenSet> {
+    const tokens = await this.#read(view);
     if (tokens !== undefined) return tokens;
     throw this.#announceSignIn(new TesseraClientError('sign_in_required', 'nobody is signed in'));
   }
 
-  async #read(): Promise<TokenSet | undefined> {
-    const tokens = await this.#tokens.read().catch((error: unknown) => {
+  /** The tokens there are: as this tab sees them, or, at more cost, certainly as the last tab left them. */
+  async #read(view: 'own' | 'latest' = 'own'): Promise<TokenSet | undefined> {
+    const reading = view === 'own' ? this.#tokens.read() : this.#tokens.readLatest();
+    const tokens = await reading.catch((error: unknown) => {
       throw isClientError(error, 'storage_corrupt') ? this.#announceSignIn(error) : error;
     });
     // A slow adapter may still return what was removed while it read; that is no new sign-in.
@@ -263,12 +265,12 @@ export class TokenClient {
   }
 
   async #renewAlone(seen: TokenSet): Promise<TokenSet> {
-    const before = await this.#current();
+    const before = await this.#current('latest');
     // While this tab waited for the lock another one may have done the work.
     if (before.access_token !== seen.access_token && !this.#hasExpired(before)) return before;
     this.#assertServerMayBeAsked();
     const after = await this.#redeem(before);
-    const latest = await this.#read();
+    const latest = await this.#read('latest');
     // The user signed out, or in again, while the answer was under way: it must not undo that.
     if (latest === undefined) throw this.#announceSignIn(signedOutMeanwhile());
     if (latest.access_token !== before.access_token) return latest;
@@ -293,7 +295,7 @@ export class TokenClient {
       this.#noteRetryAfter(error);
       if (!isClientError(error, 'refresh_refused')) throw error;
       // A tab without the lock may have been quicker; then the refused token was merely old.
-      const quicker = await this.#read();
+      const quicker = await this.#read('latest');
       // The user signed out meanwhile; the refusal is the consequence, not a loss.
       if (quicker === undefined) throw this.#announceSignIn(signedOutMeanwhile());
       if (quicker.access_token !== tokens.access_token && !this.#hasExpired(quicker)) return quicker;
@@ -308,7 +310,7 @@ export class TokenClient {
     const key = await guard('read', () => this.#keys.load(keyId));
     if (key !== undefined) return { tokens, key };
     // Another tab may have signed out, or in again with a new key, since the tokens were read.
-    const latest = await this.#current();
+    const latest = await this.#current('latest');
     if (latest.keyId !== keyId) return this.#withKey(latest);
     return this.#lose(tokens, new TesseraClientError('dpop_key_lost', 'the DPoP key the tokens are bound to is gone'));
   }

@@ -16,6 +16,11 @@ export interface TokenStorage {
   readonly reach: 'page' | 'tab' | 'browser';
   /** The text last set under the key; `undefined` (or null) when there is none. */
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
+  /**
+   * Like `get`, but waits until what other tabs have written before is visible here. Needed where a tab's view may lag behind, as that of localStorage does;
+   * asked only around a refresh. Default: `get`.
+   */
+  getLatest?(key: string): Promise<string | null | undefined>;
   /** Keeps a text under a key, in place of an earlier one. Returns when it is kept. */
   set(key: string, value: string): void | Promise<void>;
   /** Forgets the key. Forgetting what is not there is not an error. */
