@@ -5,9 +5,11 @@ import { tokensUntil } from './sessions/tokens-until.ts';
 import { type KeyRotationPolicy, readSigningKeys, rotateByCommand, rotateSigningKeys } from './tokens/key-rotation.ts';
 import { signingAlgorithms } from './tokens/signing-keys.ts';
 
-/** How often lapsed sessions are looked for, and how often the slower work is done, in milliseconds. */
-const everyMs = 2000;
+/** The pause between two looks for lapsed sessions, in milliseconds, and how often the slower work is done. */
+const pauseMs = 2000;
 const slowEveryMs = 60_000;
+/** A look walks all rows: with many of them the pauses grow, so that looking takes at most a twentieth of the time. */
+const pausePerLook = 20;
 /** Rows of one slice: a slice must never hold up a request. */
 const slice = 200;
 /** How long, in seconds, ended rows stay at hand beyond the last token under them: for support, and so that late replays find their grant. */
@@ -36,7 +38,8 @@ export async function refreshSigningKeys(context: Context): Promise<void> {
  */
 export class Maintenance {
   readonly #context: Context;
-  readonly #timers: NodeJS.Timeout[] = [];
+  #lookTimer: NodeJS.Timeout | undefined;
+  #slowTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -45,8 +48,8 @@ export class Maintenance {
   }
 
   start(): void {
-    this.#timers.push(setInterval(() => this.#queue(() => this.endLapsed()), everyMs).unref());
-    this.#timers.push(setInterval(() => this.#queue(() => this.#slowWork()), slowEveryMs).unref());
+    this.#lookAgainIn(pauseMs);
+    this.#slowTimer = setInterval(() => this.#queue(() => this.#slowWork()), slowEveryMs).unref();
   }
 
   /** Ends what has lapsed; says how many sessions and grants that were. */
@@ -88,8 +91,25 @@ export class Maintenance {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#lookTimer);
+    clearInterval(this.#slowTimer);
     await this.#running;
+  }
+
+  #lookAgainIn(ms: number): void {
+    if (this.#isStopped) return;
+    this.#lookTimer = setTimeout(() => this.#queue(() => this.#look()), ms).unref();
+  }
+
+  async #look(): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      const ended = await this.endLapsed();
+      this.#lookAgainIn(ended >= slice ? 0 : Math.max(pauseMs, pausePerLook * (performance.now() - startedMs)));
+    } catch (error) {
+      this.#lookAgainIn(pauseMs);
+      throw error;
+    }
   }
 
   async #slowWork(): Promise<void> {
