@@ -38,9 +38,13 @@ export function grantLimits(
   return { idleLimit, idleAt: idleLimit === null ? null : Math.min(now + idleLimit, endsAt), endsAt };
 }
 
-/** When a grant that is used now lapses if it is not used again; null when it does not slide. */
-export function slide(grant: Pick<GrantRecord, 'idleLimit' | 'endsAt'>, now: Seconds): Seconds | null {
-  return grant.idleLimit === null ? null : Math.min(now + grant.idleLimit, grant.endsAt);
+/**
+ * When a grant that is used now lapses if it is not used again; null when it does not slide. Never earlier than before: access tokens already hang on that moment, and
+ * a clock that ran backwards counts as no time elapsed.
+ */
+export function slide(grant: Pick<GrantRecord, 'idleLimit' | 'idleAt' | 'endsAt'>, now: Seconds): Seconds | null {
+  if (grant.idleLimit === null) return null;
+  return Math.min(Math.max(now + grant.idleLimit, grant.idleAt ?? 0), grant.endsAt);
 }
 
 /** The longest a grant may be used without its `idleAt` being written anew: a twentieth of the idle limit. */
