@@ -6,9 +6,9 @@ import { DpopReplayMemory } from './dpop-replay-memory.ts';
 import { formatBasicAuthorization, Introspection } from './introspect.ts';
 import { IssuerMetadata } from './issuer-metadata.ts';
 import { JsonWebKeySet } from './json-web-key-set.ts';
+import { describeNotice, describePolicy, type EdgeNotice } from './notice.ts';
 import {
   audiencesOf,
-  type EdgeNotice,
   type EdgeOptions,
   feedUrlsOf,
   isAllowedUrl,
@@ -180,7 +180,7 @@ class RunningEdge implements Edge {
   }
 
   #assembleParts(): VerificationParts {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const introspection = this.#assembleIntrospection();
     const nonceSecret = options.dpop?.nonceSecret ?? (options.dpop?.nonces ? this.#randomBytes(32) : undefined);
     const skew = options.skew ?? 5;
@@ -218,8 +218,7 @@ class RunningEdge implements Edge {
     let authorization: (() => string | Promise<string>) | undefined;
     if (bearerToken !== undefined)
       authorization = async () => `Bearer ${typeof bearerToken === 'string' ? bearerToken : await bearerToken()}`;
-    else if (clientId !== undefined && clientSecret !== undefined)
-      authorization = () => formatBasicAuthorization(clientId, clientSecret);
+    else if (clientId && clientSecret) authorization = () => formatBasicAuthorization(clientId, clientSecret);
     if (!authorization) return undefined;
     return new Introspection({
       locate: async () => introspectionEndpoint ?? (await this.#issuerMetadata.get()).introspection_endpoint,
@@ -234,7 +233,7 @@ class RunningEdge implements Edge {
 
   #assembleFeed(): RevocationFeed | undefined {
     const { issuer, clientId, clientSecret } = this.#options;
-    if (!this.#hasFeed() || clientId === undefined || clientSecret === undefined) return undefined;
+    if (!this.#hasFeed() || !clientId || !clientSecret) return undefined;
     const { keys, remembered, revocations, skew } = this.#parts;
     return new RevocationFeed({
       issuer,
@@ -338,27 +337,6 @@ function idsOf({ clientId, sessionId, grantId, tokenId }: VerifiedAccessToken): 
     ...(grantId === undefined ? {} : { grantId }),
     ...(tokenId === undefined ? {} : { tokenId }),
   };
-}
-
-function describePolicy(asked: StalePolicy, inForce: StalePolicy | 'none', maxAge: Seconds): string {
-  if (inForce === 'none')
-    return 'there is no revocation feed: a revoked token is accepted until it expires (allowRevokedUntilExpiry)';
-  const does = typeof inForce === 'object' ? `goes on accepting for ${inForce.serve} s, then refuses` : `${inForce}s`;
-  const why = asked === inForce ? '' : ' (it should introspect, but the issuer has no introspection endpoint for it)';
-  return `when it does not know what was revoked in the last ${maxAge} s, it ${does}${why}`;
-}
-
-function describeNotice(notice: EdgeNotice): string {
-  switch (notice.kind) {
-    case 'policy':
-      return notice.message;
-    case 'feed-lost':
-      return `the revocation feed is lost: ${notice.message}`;
-    case 'feed-gap':
-      return `the revocation feed had a gap and is read anew: ${notice.cause}`;
-    case 'feed-current':
-      return `the revocation feed is current (${notice.entries} endings, position ${notice.position})`;
-  }
 }
 
 function isHttpUrl(text: string): boolean {

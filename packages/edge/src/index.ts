@@ -1,6 +1,7 @@
 export { createEdge, type Edge, type EdgeStatus } from './create-edge.ts';
 export { EdgeRequestError, type EdgeRequestErrorCode, type Fetch } from './fetch-json.ts';
-export type { EdgeNotice, EdgeOptions, RefusalCounts } from './options.ts';
+export type { EdgeNotice } from './notice.ts';
+export type { EdgeOptions, RefusalCounts } from './options.ts';
 export type { RequestFacts } from './request-facts.ts';
 export { type ProtectedResourceMetadata, resourceMetadataUrl } from './resource-metadata.ts';
 export type { FeedNotice, FeedStatus } from './revocation-feed.ts';

@@ -149,7 +149,7 @@ test('RFC 7662 section 2.1: it authenticates with a bearer token where that is s
       const wrong = at.another({ introspection: { bearerToken: 'another' } });
       assert.equal(await wrong.reasonOf(at.issuer.opaqueToken()), 'introspection_failed');
       assert.throws(
-        () => at.another({ clientSecret: undefined as never, introspection: {} }),
+        () => at.another({ clientSecret: undefined, introspection: {} }),
         /needs clientId and clientSecret/,
       );
     },

@@ -1,7 +1,7 @@
 import { isSecureUrl, largestAllowedSkew, type RefusalReason, type Seconds } from '@tessera/protocol';
 import type { Fetch } from './fetch-json.ts';
+import type { EdgeNotice } from './notice.ts';
 import type { RequestFacts } from './request-facts.ts';
-import type { FeedNotice } from './revocation-feed.ts';
 import type { StalePolicy } from './stale-policy.ts';
 import type { Refusal } from './verification.ts';
 
@@ -14,8 +14,8 @@ export type EdgeOptions = {
   /** `signature` (default): verified here, and asked of the revocation feed. `introspection`: the issuer is asked about every token (RFC 7662). */
   mode?: 'signature' | 'introspection';
   /** What this API authenticates with at the revocation feed and at introspection (client_secret_basic). */
-  clientId?: string;
-  clientSecret?: string;
+  clientId?: string | undefined;
+  clientSecret?: string | undefined;
 
   /** Signature mode without a revocation feed: a token that was revoked is accepted until it expires. Weakens; off by default. */
   allowRevokedUntilExpiry?: boolean;
@@ -74,11 +74,6 @@ export type EdgeOptions = {
   randomBytes?: (length: number) => Uint8Array;
 };
 
-/** What an edge tells its operator besides refusals. */
-export type EdgeNotice =
-  | FeedNotice
-  | { kind: 'policy'; asked: StalePolicy; inForce: StalePolicy | 'none'; message: string };
-
 /** Refusals since the start, by reason. */
 export type RefusalCounts = Partial<Record<RefusalReason, number>>;
 
@@ -86,7 +81,8 @@ export type RefusalCounts = Partial<Record<RefusalReason, number>>;
 export function judgeOptions(options: EdgeOptions): void {
   const { issuer, clientId, clientSecret, introspection, sharedSecret, skew, staleness } = options;
   const isIntrospecting = options.mode === 'introspection';
-  const hasSecret = clientId !== undefined && clientSecret !== undefined;
+  // An unset environment variable often arrives as an empty string.
+  const hasSecret = Boolean(clientId) && Boolean(clientSecret);
   if (audiencesOf(options).length === 0)
     throw new TypeError('audience must name this API; without it tokens for any API would pass');
   if (new URL(issuer).search !== '' || new URL(issuer).hash !== '')

@@ -19,6 +19,19 @@ test('what jose signs is verified, a hundred times per algorithm', async () => {
   }
 });
 
+test('RFC 7518 section 3.4: an ES256 signature has 64 bytes, however right its numbers are', async () => {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  const key = {
+    ...importVerificationKey({ ...(await exportJWK(pair.publicKey)), kid: 'k' }),
+    number: 1,
+  } as VerificationKey;
+  const token = await new SignJWT({}).setProtectedHeader({ alg: 'ES256' }).sign(pair.privateKey);
+  const signature = Buffer.from(token.split('.')[2] as string, 'base64url');
+  const padded = Buffer.concat([Buffer.alloc(1), signature.subarray(0, 32), Buffer.alloc(1), signature.subarray(32)]);
+  assert.equal(verifySignature(key, token, signature), true);
+  assert.equal(verifySignature(key, token, padded), false);
+});
+
 test('RFC 3279 section 2.2.3: the integers of a DER signature are minimal and not negative', () => {
   const raw = new Uint8Array(64);
   raw[31] = 1;

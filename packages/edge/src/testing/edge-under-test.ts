@@ -1,5 +1,6 @@
 import { createEdge, type Edge } from '../create-edge.ts';
-import type { EdgeNotice, EdgeOptions } from '../options.ts';
+import type { EdgeNotice } from '../notice.ts';
+import type { EdgeOptions } from '../options.ts';
 import type { RequestFacts } from '../request-facts.ts';
 import type { Refusal, Requirement, Verification } from '../verification.ts';
 import { TestIssuer } from './test-issuer.ts';
