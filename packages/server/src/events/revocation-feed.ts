@@ -45,10 +45,11 @@ export class RevocationFeed {
     onGone: (listener: () => void) => void,
   ): Promise<PollAnswer> {
     const limit = Math.min(mostSets, Math.max(1, request.maxEvents ?? 100));
-    const place = this.#placeOf(request.ack ?? []);
     const deadline = this.#context.nowMs() + waitMs;
     for (;;) {
       const asOfMs = await this.#context.follower.catchUp();
+      // Only now: the place may have been given by a node that was ahead of this one.
+      const place = this.#placeOf(request.ack ?? []);
       const found = await this.#after(receiver, place ?? 0, limit);
       const isIdle = found.entries.length === 0 && place !== undefined;
       const remainingMs = deadline - this.#context.nowMs();
