@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import type { Seconds } from '@tessera/protocol';
+import { RememberedTokens } from '@tessera/protocol/remembered-tokens';
 import { refusalOf } from './challenge.ts';
 import { DpopNonces } from './dpop-nonce.ts';
 import { DpopReplayMemory } from './dpop-replay-memory.ts';
@@ -15,7 +16,6 @@ import {
   judgeOptions,
   type RefusalCounts,
 } from './options.ts';
-import { RememberedTokens } from './remembered-tokens.ts';
 import type { RequestFacts } from './request-facts.ts';
 import { type ProtectedResourceMetadata, resourceMetadataOf, resourceMetadataUrl } from './resource-metadata.ts';
 import { type FeedStatus, RevocationFeed } from './revocation-feed.ts';

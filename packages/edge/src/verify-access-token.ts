@@ -1,8 +1,8 @@
 import { accessTokenType, decodeJwt, missingScopes, type Seconds } from '@tessera/protocol';
+import type { RememberedTokens } from '@tessera/protocol/remembered-tokens';
 import { type ClaimsExpectation, judgeJwtClaims } from './access-token-claims.ts';
 import type { Introspection } from './introspect.ts';
 import type { JsonWebKeySet } from './json-web-key-set.ts';
-import type { RememberedTokens } from './remembered-tokens.ts';
 import { type Credentials, type RequestFacts, readCredentials } from './request-facts.ts';
 import type { RevocationSet } from './revocations.ts';
 import { isSignatureAlgorithm, verifyHmac, verifySignature } from './signature.ts';

@@ -85,11 +85,10 @@ export function readAccessToken(
   const { header, payload, signature } = decoded;
   if (header.typ?.toLowerCase() !== accessTokenType || header.crit !== undefined || payload.iss !== tools.config.issuer)
     return undefined;
-  const input = token.slice(0, token.lastIndexOf('.'));
   const holds =
     header.alg === 'HS256'
-      ? isSignedByResourceServer(tools, resourceServers, payload.aud, input, signature)
-      : typeof header.kid === 'string' && tools.signingKeys.verify(header.kid, header.alg, input, signature);
+      ? isSignedByResourceServer(tools, resourceServers, payload.aud, token, signature)
+      : typeof header.kid === 'string' && tools.signingKeys.verify(header.kid, header.alg, token, signature);
   return holds ? (payload as AccessTokenClaims) : undefined;
 }
 
@@ -107,7 +106,7 @@ function isSignedByResourceServer(
   tools: Pick<Context, 'rootKeys'>,
   resourceServers: readonly ResourceServerRecord[],
   aud: unknown,
-  input: string,
+  token: string,
   signature: Uint8Array,
 ): boolean {
   const server = resourceServers.find(
@@ -115,6 +114,7 @@ function isSignedByResourceServer(
   );
   const secret = server && resourceServerSecret(tools, server);
   if (!secret) return false;
+  const input = token.slice(0, token.lastIndexOf('.'));
   return sameText(
     createHmac('sha256', secret).update(input).digest('base64url'),
     Buffer.from(signature).toString('base64url'),

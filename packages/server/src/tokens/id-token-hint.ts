@@ -22,8 +22,7 @@ export function readIdTokenHint(
     typeof header.kid !== 'string'
   )
     return undefined;
-  if (!context.signingKeys.verify(header.kid, header.alg, token.slice(0, token.lastIndexOf('.')), signature))
-    return undefined;
+  if (!context.signingKeys.verify(header.kid, header.alg, token, signature)) return undefined;
   const { sub, aud, sid } = payload;
   if (typeof sub !== 'string' || typeof aud !== 'string') return undefined;
   return { sub, aud, sid: typeof sid === 'string' ? sid : undefined };

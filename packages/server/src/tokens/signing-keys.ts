@@ -1,5 +1,7 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto';
+import { RememberedTokens } from '@tessera/protocol/remembered-tokens';
 import type { JWK } from 'jose';
+import { systemRandom } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { unseal } from '../secrets/sealed.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
@@ -8,7 +10,11 @@ import type { SigningKeyRecord } from '../store/records.ts';
 export type SigningAlgorithm = SigningKeyRecord['algorithm'];
 export const signingAlgorithms: readonly SigningAlgorithm[] = ['ES256', 'RS256', 'EdDSA'];
 
-type LoadedKey = { record: SigningKeyRecord; publicKey: KeyObject; privateKey: KeyObject | undefined };
+/** `number` tells keys apart in the table of remembered tokens. */
+type LoadedKey = { record: SigningKeyRecord; number: number; publicKey: KeyObject; privateKey: KeyObject | undefined };
+
+/** How much the table of remembered tokens takes: room for some 170,000. */
+const rememberedBytes = 4 << 20;
 
 /**
  * The issuer's signing keys, ready to use. Key objects are made once, at `load`: parsing a key costs ten times a signature.
@@ -19,6 +25,8 @@ export class SigningKeys {
   #byKid = new Map<string, LoadedKey>();
   #current = new Map<SigningAlgorithm, LoadedKey>();
   #records: SigningKeyRecord[] = [];
+  #keysOpened = 0;
+  readonly #remembered = new RememberedTokens({ sizeBytes: rememberedBytes, prefix: systemRandom(32) });
 
   constructor(rootKeys: RootKeys) {
     this.#rootKeys = rootKeys;
@@ -66,17 +74,25 @@ export class SigningKeys {
     return `${input}.${signRaw(algorithm, input, key.privateKey).toString('base64url')}`;
   }
 
-  /** True when `signature` (raw bytes) over `input` is that key's. False for unknown and revoked keys and for another algorithm than the key's. */
-  verify(kid: string, algorithm: string, input: string, signature: Uint8Array): boolean {
+  /**
+   * True when the token is signed by that key. False for unknown and revoked keys and for another algorithm than the key's. A token that was verified before is
+   * remembered, so a signature is computed once per token; its claims are judged each time all the same.
+   */
+  verify(kid: string, algorithm: string, token: string, signature: Uint8Array): boolean {
     const key = this.#byKid.get(kid);
     if (!key || key.record.state === 'revoked' || key.record.algorithm !== algorithm) return false;
-    return verifyRaw(key.record.algorithm, input, key.publicKey, signature);
+    if (this.#remembered.has(token, key.number)) return true;
+    const input = token.slice(0, token.lastIndexOf('.'));
+    if (!verifyRaw(key.record.algorithm, input, key.publicKey, signature)) return false;
+    this.#remembered.add(token, key.number);
+    return true;
   }
 
   #open(record: SigningKeyRecord): LoadedKey {
     const privateJwk = unseal(this.#rootKeys, 'stored-secret', record.encryptedPrivateJwk);
     return {
       record,
+      number: ++this.#keysOpened,
       publicKey: createPublicKey({ key: record.publicJwk as JsonWebKey, format: 'jwk' }),
       privateKey: privateJwk ? createPrivateKey({ key: privateJwk as JsonWebKey, format: 'jwk' }) : undefined,
     };
