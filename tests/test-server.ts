@@ -1,11 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer as createTcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
 import { type ConfigFile, createServer, parseConfig, type TesseraServer } from '@tessera/server';
+import type { Logger } from 'pino';
+import type { EventType } from '../packages/server/src/events/event-types.ts';
 import { systemRandom } from '../packages/server/src/secrets/random.ts';
 import { RootKeys } from '../packages/server/src/secrets/root-keys.ts';
 import { openSqliteStore } from '../packages/server/src/store/sqlite/open.ts';
-import type { Store } from '../packages/server/src/store/store.ts';
+import type { EventRecord, Store } from '../packages/server/src/store/store.ts';
 import { TestBrowser } from './test-browser.ts';
 
 /** A whole server in this process, with a store of its own and, unless it listens, the clock in the test's hand. */
@@ -96,7 +99,13 @@ export function testConfig(issuer: string, more: Partial<ConfigFile> = {}): Conf
 }
 
 /** How a test server is started. `listen`: on a free port, with the real clock, for clients that need a network. */
-export type TestServerOptions = { config?: Partial<ConfigFile>; listen?: boolean; store?: Store; rootKeys?: RootKeys };
+export type TestServerOptions = {
+  config?: Partial<ConfigFile>;
+  listen?: boolean;
+  store?: Store;
+  rootKeys?: RootKeys;
+  log?: Logger;
+};
 
 /** Starts one. Close it at the end. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
@@ -111,7 +120,14 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   let offsetMs = 0;
   const startedMs = Date.now();
   const nowMs = options.listen ? () => Date.now() + offsetMs : () => startedMs + offsetMs;
-  const server = await createServer({ config, store, rootKeys, nowMs, random: systemRandom });
+  const server = await createServer({
+    config,
+    store,
+    rootKeys,
+    nowMs,
+    random: systemRandom,
+    ...(options.log && { log: options.log }),
+  });
   if (options.listen) await server.listen();
   return {
     server,
@@ -184,6 +200,83 @@ export async function signInTokens(
       : await test.post('/token', form, { ...basic(clientId), ...headers });
   if (answer.status !== 200) throw new Error(`the code was refused: ${JSON.stringify(answer.body)}`);
   return answer.body as never;
+}
+
+/** An authorization code on its way to the client, with what its redemption needs. */
+export type ObtainedCode = { code: string; verifier: string; redirect_uri: string; client_id: string; callback: URL };
+
+/** An authorization code of the public client, or another one; ada signs in unless the browser is signed in already. */
+export async function obtainCode(
+  test: TestServer,
+  options: {
+    browser?: TestBrowser;
+    username?: string;
+    client_id?: string;
+    redirect_uri?: string;
+    parameters?: Record<string, string>;
+  } = {},
+): Promise<ObtainedCode> {
+  const { browser = test.browser(), username = 'ada', client_id = 'spa', parameters = {} } = options;
+  const { redirect_uri = `https://${client_id}.example.com/callback` } = options;
+  const { verifier, challenge } = pkce();
+  const callback = await browser.authorize(
+    { client_id, redirect_uri, scope: 'openid orders:read', code_challenge: challenge, ...parameters },
+    { username, password },
+  );
+  const code = callback.searchParams.get('code');
+  if (!code) throw new Error(`no code came back: ${callback}`);
+  return { code, verifier, redirect_uri, client_id, callback };
+}
+
+/** Redeems a code as the client it was issued to would; `form` and `headers` say what is different. */
+export function redeemCode(
+  test: TestServer,
+  obtained: ObtainedCode,
+  form: Record<string, string> = {},
+  headers: Record<string, string> = {},
+) {
+  return test.post(
+    '/token',
+    {
+      grant_type: 'authorization_code',
+      code: obtained.code,
+      redirect_uri: obtained.redirect_uri,
+      code_verifier: obtained.verifier,
+      ...(headers.authorization === undefined && { client_id: obtained.client_id }),
+      ...form,
+    },
+    headers,
+  );
+}
+
+/** The events of these types, oldest first. */
+export function eventsOf(test: TestServer, ...types: EventType[]): Promise<EventRecord[]> {
+  return test.store.readEvents({ types, limit: 500 });
+}
+
+/** The claims of a JWT, nothing verified. */
+export function claimsOf(token: unknown): Record<string, unknown> {
+  return JSON.parse(Buffer.from(String(token).split('.')[1] as string, 'base64url').toString());
+}
+
+/** What introspection says of a token, asked by a client that may know. */
+export async function introspect(test: TestServer, token: unknown, clientId = 'orders-api') {
+  const { body } = await test.post('/introspect', { token: String(token) }, basic(clientId));
+  return body;
+}
+
+/** A store whose every call takes `ms` longer, so that requests overlap. */
+export function slowed(store: Store, ms: number): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (typeof value !== 'function' || name === 'onCommit' || name === 'close') return value.bind?.(target) ?? value;
+      return async (...args: unknown[]) => {
+        await sleep(ms);
+        return value.apply(target, args);
+      };
+    },
+  });
 }
 
 /** Redeems a refresh token of the public client. */
