@@ -82,13 +82,16 @@ function parsePhc(text: string): { cost: typeof cost; salt: Buffer; tag: Buffer 
     string,
   ];
   const tagBytes = Buffer.from(tag, 'base64');
+  const costs = {
+    memory: Number(memory),
+    passes: Number(passes),
+    parallelism: Number(parallelism),
+    tagLength: tagBytes.length,
+  };
+  // RFC 9106 section 3.1; Node throws beyond these, and a sign-in must not.
+  if (costs.passes < 1 || costs.parallelism < 1 || costs.memory < 8 * costs.parallelism) return undefined;
   return {
-    cost: {
-      memory: Number(memory),
-      passes: Number(passes),
-      parallelism: Number(parallelism),
-      tagLength: tagBytes.length,
-    },
+    cost: costs,
     salt: Buffer.from(salt, 'base64'),
     tag: tagBytes,
   };
