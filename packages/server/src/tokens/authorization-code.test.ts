@@ -25,6 +25,8 @@ const code: AuthorizationCode = {
   nonce: 'n-0S6_WzA2Mj',
   claims: { userinfo: { email: null } },
   dpopJkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I',
+  clientEpoch: 1,
+  issuerEpoch: 2,
   expiresAt: 1_800_000_060,
 };
 

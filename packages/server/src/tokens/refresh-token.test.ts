@@ -25,7 +25,7 @@ const refusing = new RootKeys([
 
 const token: RefreshToken = {
   keyId: 'AAAAAA',
-  grantId: 'AY_grantgrantgrantgranQ',
+  grantId: 'AYgrantgrantgrantgranQ',
   generation: 7,
   secret: new Uint8Array(16).fill(9),
 };
@@ -73,7 +73,7 @@ describe('a refresh token', () => {
     const texts = new Set([
       sealed(),
       sealed({ generation: 8 }),
-      sealed({ grantId: 'AY_grantgrantgrantgraoQ' }),
+      sealed({ grantId: 'AYgrantgrantgrantgraoQ' }),
       sealed({ secret: new Uint8Array(16).fill(8) }),
     ]);
     assert.equal(texts.size, 4);
