@@ -298,12 +298,13 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       await committed(store, touch(session.sid, now + 100, now + 3700));
       await committed(store, touch(session.sid, now + 50, now + 9999));
       await committed(store, touch(session.sid, now + 60, now + 60));
-      const touched = { ...session, lastSeenAt: now + 100, ssoUntil: now + 9999 };
+      await committed(store, touch(session.sid, now + 110, now + 70));
+      const touched = { ...session, lastSeenAt: now + 110, ssoUntil: now + 9999 };
       assert.deepEqual(await store.getSession(session.sid), touched);
       await committed(store, touch(nextId(), now, now));
       await committed(store, [endSessions({ sid: session.sid })]);
       await committed(store, touch(session.sid, now + 5000, now + 50_000));
-      assert.equal((await store.getSession(session.sid))?.lastSeenAt, now + 100);
+      assert.equal((await store.getSession(session.sid))?.lastSeenAt, now + 110);
     });
 
     on('sessions are listed newest first, in pages, by user, client and state', async ({ store }) => {
@@ -755,6 +756,21 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         times(9, (index) => index + 1),
       );
       await committed(store, [rotate(grants[2]!, 1)]);
+    });
+
+    on('of a change that cannot be written nothing stays', async ({ store }) => {
+      const session = await newSession(store);
+      const grant = await newGrant(store, session);
+      const noTime = sampleEnding({ at: Number.NaN });
+      await assert.rejects(store.commit([endSessions({ sid: session.sid }, true, noTime)]), TypeError);
+      assert.deepEqual(await store.getSession(session.sid), session);
+      assert.deepEqual(await store.getGrant(grant.grantId), grant);
+      const other = await newSession(store);
+      const noCount = sampleGrant(other, { uses: Number.NaN });
+      await assert.rejects(store.commit([{ change: 'create-grant', grant: noCount }]), TypeError);
+      await committed(store, [endSessions({ sid: other.sid })]);
+      const swept = await store.sweep({ now, endedBefore: now + 999, eventsBefore: 0, limit: 9 });
+      assert.equal(swept.sessions, 1, 'no grant holds it back');
     });
 
     on('a commit may be empty, or events alone', async ({ store }) => {

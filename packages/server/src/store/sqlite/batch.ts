@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Change, NewEvent } from '../store.ts';
 import { type Effects, prepareChanges } from './changes.ts';
 import { prepareEventLog } from './event-log.ts';
-import { isEngineFailure } from './failure.ts';
+import { isBusy, isEngineFailure } from './failure.ts';
 import { prepareSweep, type SweepBounds } from './sweep.ts';
 
 /** One piece of work for the writer; travels as JSON. */
@@ -31,7 +31,8 @@ const undoThemselves = new Set<Change['change']>([
 
 /**
  * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. Each task has a
- * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails the whole batch is undone.
+ * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails so that the
+ * transaction is lost, each task has another try in a transaction of its own.
  */
 export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => Reply[] {
   const begin = db.prepare('BEGIN IMMEDIATE');
@@ -65,7 +66,6 @@ export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => 
       const reply = write(task);
       if (typeof reply === 'object' && 'conflict' in reply) {
         undo.run();
-        log.rewind(mark);
       }
       release.run();
       return reply;
@@ -89,7 +89,7 @@ export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => 
     }
   }
 
-  return (tasks) => {
+  function runTogether(tasks: readonly string[]): Reply[] {
     try {
       begin.run();
       log.begin();
@@ -99,10 +99,18 @@ export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => 
       return replies;
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
+      if (tasks.length > 1 && !isBusy(error)) return runOneByOne(tasks);
       const message = error instanceof Error ? error.message : String(error);
       return tasks.map(() => ({ unavailable: message }));
     }
-  };
+  }
+
+  // The one that asked for more room than there is must not take the others with it.
+  function runOneByOne(tasks: readonly string[]): Reply[] {
+    return tasks.flatMap((task) => runTogether([task]));
+  }
+
+  return runTogether;
 }
 
 function undoesItself(task: Task): boolean {

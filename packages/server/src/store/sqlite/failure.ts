@@ -12,6 +12,11 @@ export function isEngineFailure(error: unknown): boolean {
   return code === 'ERR_SQLITE_ERROR' && errcode !== undefined && engineFailures.has(errcode & 0xff);
 }
 
+/** Whether another process held the lock for too long: trying again at once would wait as long. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && ((error as Error & { errcode?: number }).errcode ?? 0) % 256 === 5;
+}
+
 /** The same failure in the words of the Store interface; anything else comes back as it is. */
 export function asStoreFailure(error: unknown): unknown {
   if (!isEngineFailure(error)) return error;
