@@ -108,6 +108,8 @@ async function issueCode(
       authTime: session.authTime,
       amr: session.amr,
       acr: session.acr,
+      clientEpoch: client.epoch,
+      issuerEpoch: context.issuerEpoch(),
       ...(request.codeChallenge !== undefined && { codeChallenge: request.codeChallenge }),
       ...(request.nonce !== undefined && { nonce: request.nonce }),
       ...(request.claims !== undefined && { claims: request.claims }),

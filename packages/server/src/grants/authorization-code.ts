@@ -54,7 +54,7 @@ export const authorizationCode: GrantHandler = {
       if (outcome !== 'conflict') return outcome;
       await sleep(reading);
     }
-    throw new StoreUnavailable('the session changed with each reading');
+    throw new StoreUnavailable('the session or the consent changed with each reading');
   },
 };
 
@@ -105,20 +105,28 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
   const existing = await context.store.getGrant(code.grantId);
   if (existing) return refuseSecondRedemption(context, request, existing, now);
   if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
-  const [session, user] = await Promise.all([
+  if (code.clientEpoch < client.epoch) return refuse('invalid_grant', 'client_cut_off', refused, { facts });
+  if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
+  const [session, user, consent] = await Promise.all([
     context.store.getSession(code.sid),
     context.store.get('user', code.userId),
+    client.consent === 'ask' ? context.store.get('consent', `${code.userId}/${code.clientId}`) : undefined,
   ]);
   if (!session || !isSessionLive(session, now)) return refuse('invalid_grant', 'session_ended', refused, { facts });
   if (!user || user.disabled) return refuse('invalid_grant', 'user_disabled', refused, { facts });
+  if (client.consent === 'ask' && !consent) return refuse('invalid_grant', 'consent_required', refused, { facts });
 
   const plan = await planIssue(context, request, code, user);
   if (plan.kind === 'refuse') return plan;
   const secret = context.random(grantSecretBytes);
   const grant = newGrant(context, request, code, session, plan, secret, now);
-  const changes: Change[] = request.dpop.kind === 'proof' ? [request.dpop.remember] : [];
+  const memory: Change[] = request.dpop.kind === 'proof' ? [request.dpop.remember] : [];
+  // A consent withdrawn at this very moment ends the grants it finds; one created after that would be an orphan.
+  const consented: Change[] = consent
+    ? [{ change: 'check', kind: 'consent', id: consent.consentId, expect: consent.version }]
+    : [];
   const result = await context.store.commit(
-    [...changes, { change: 'create-grant', grant }],
+    [...memory, ...consented, { change: 'create-grant', grant }],
     [
       {
         type: 'grant.started',
@@ -130,7 +138,7 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
     ],
   );
   if (result.outcome === 'conflict')
-    return result.change < changes.length ? replayRefusal(facts) : ('conflict' as const);
+    return result.change < memory.length ? replayRefusal(facts) : ('conflict' as const);
   const refreshToken =
     grant.generation === 0
       ? undefined
@@ -176,8 +184,8 @@ function newGrant(
     acr: code.acr,
     // A confidential client's grant is bound to its authentication, not to a proof key (RFC 9449 section 5).
     jkt: client.authMethod === 'none' ? (proofKey(request) ?? null) : null,
-    clientEpoch: client.epoch,
-    issuerEpoch: context.issuerEpoch(),
+    clientEpoch: code.clientEpoch,
+    issuerEpoch: code.issuerEpoch,
     secretDigest: refreshes ? digestGrantSecret(secret) : null,
     idleLimit: refreshes ? limits.idleLimit : null,
     endsAt,

@@ -23,6 +23,9 @@ export type AuthorizationCode = {
   codeChallenge?: string;
   nonce?: string;
   claims?: Record<string, unknown>;
+  /** How often everything of the client, and of the issuer, had been cut off when the code was issued: a cut ends pending codes too. */
+  clientEpoch: number;
+  issuerEpoch: number;
   /** The key the request bound the code to. Source: RFC 9449 section 10. */
   dpopJkt?: string;
   expiresAt: Seconds;
