@@ -14,7 +14,7 @@ import type { Change, Store } from '../packages/server/src/store/store.ts';
 /**
  * Measures what a refresh asks of the SQLite store: read the grant, read the user, commit the rotation; on a file of 100,000 grants, with 1, 16
  * and 64 callers. Prints rotations per second, CPU microseconds of all threads per rotation, and latencies.
- * Usage: node bench/store.ts [folder] [grants] [seconds].
+ * Usage: node bench/store.ts [folder] [grants] [seconds] [callers,…].
  */
 const folder = mkdtempSync(join(process.argv[2] ?? '/var/tmp', 'tessera-bench-'));
 const count = Number(process.argv[3] ?? 100_000);

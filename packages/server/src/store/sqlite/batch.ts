@@ -4,6 +4,7 @@ import { type Effects, prepareChanges } from './changes.ts';
 import { prepareEventLog } from './event-log.ts';
 import { isBusy, isEngineFailure } from './failure.ts';
 import { prepareSweep, type SweepBounds } from './sweep.ts';
+import { prepareWriteLock } from './write-lock.ts';
 
 /** One piece of work for the writer; travels as JSON. */
 export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } | { sweep: SweepBounds };
@@ -34,8 +35,8 @@ const undoThemselves = new Set<Change['change']>([
  * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails so that the
  * transaction is lost, each task has another try in a transaction of its own.
  */
-export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => Reply[] {
-  const begin = db.prepare('BEGIN IMMEDIATE');
+export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => Reply[] {
+  const begin = prepareWriteLock(db, busyTimeoutMs);
   const commit = db.prepare('COMMIT');
   const savepoint = db.prepare('SAVEPOINT task');
   const release = db.prepare('RELEASE task');
@@ -91,7 +92,7 @@ export function prepareBatches(db: DatabaseSync): (tasks: readonly string[]) => 
 
   function runTogether(tasks: readonly string[]): Reply[] {
     try {
-      begin.run();
+      begin();
       log.begin();
       const replies = tasks.map(replyTo);
       log.end();

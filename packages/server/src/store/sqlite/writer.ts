@@ -27,7 +27,7 @@ function serve(port: NonNullable<typeof parentPort>, options: WriterOptions): vo
   const send = (message: FromWriter): void => port.postMessage(message);
   try {
     const db = open(options);
-    const run = prepareBatches(db);
+    const run = prepareBatches(db, options.busyTimeoutMs);
     port.on('message', (message: ToWriter) => {
       if ('tasks' in message) return send({ replies: run(message.tasks) });
       db.close();
