@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AdminContext, done, type Outcome } from '../admin/operation.ts';
+import { adminResourceServer } from '../admin/scopes.ts';
+import { readConfig } from '../config/read-config.ts';
+import { Registry } from '../registry.ts';
+import { Passwords } from '../secrets/password.ts';
+import { systemRandom } from '../secrets/random.ts';
+import { readRootKeys } from '../secrets/root-key-file.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
+import { SigningKeys } from '../tokens/signing-keys.ts';
+import { CommandFailure, failureOf } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The options of every command that works on a store. */
+export type StoreOptions = { config?: string; data?: string; json?: boolean };
+
+/** Who changes something from the command line. */
+export const cliActor = { kind: 'cli' } as const;
+
+/**
+ * Opens the store the options speak of, beside a running server or alone, lets `work` work, and closes it. A store that is not there is made only with
+ * `makeStore`: a typing error in `--data` should not become a store.
+ */
+export async function withContext<T>(
+  terminal: Terminal,
+  options: StoreOptions,
+  work: (context: AdminContext) => Promise<T>,
+  { makeStore = false } = {},
+): Promise<T> {
+  const config = await readConfig({
+    env: terminal.env,
+    cwd: terminal.cwd,
+    ...(options.config === undefined ? {} : { file: options.config }),
+    ...(options.data === undefined ? {} : { overrides: { data: options.data } }),
+  });
+  const file = join(config.data, 'tessera.db');
+  if (!makeStore && !existsSync(file))
+    throw new CommandFailure(
+      `there is no store at ${file}; start the server once (tessera serve), or name its folder with --data`,
+    );
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
+  const store = await openSqliteStore({ file });
+  try {
+    return await work({
+      config,
+      store,
+      rootKeys,
+      signingKeys: new SigningKeys(rootKeys),
+      registry: new Registry(store, [adminResourceServer(config.issuer)]),
+      passwords: new Passwords(),
+      random: systemRandom,
+      now: () => Math.floor(terminal.nowMs() / 1000),
+      nowMs: terminal.nowMs,
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+/** Runs an operation against the store; a refusal ends the command. */
+export async function runOperation<T>(
+  terminal: Terminal,
+  options: StoreOptions,
+  operation: (context: AdminContext) => Promise<Outcome<T>>,
+  settings: { makeStore?: boolean } = {},
+): Promise<T> {
+  return withContext(terminal, options, async (context) => valueOrFail(await operation(context)), settings);
+}
+
+/** The value of an operation; a refusal ends the command. */
+export function valueOrFail<T>(outcome: Outcome<T>): T {
+  if (outcome.kind === 'refuse') throw failureOf(outcome);
+  return outcome.value;
+}
+
+/** Two operations, the second with what the first found. */
+export async function andThen<A, B>(first: Outcome<A>, second: (value: A) => Promise<Outcome<B>>): Promise<Outcome<B>> {
+  return first.kind === 'refuse' ? first : second(first.value);
+}
+
+/** An outcome with its value changed. */
+export function mapOutcome<A, B>(outcome: Outcome<A>, change: (value: A) => B): Outcome<B> {
+  return outcome.kind === 'refuse' ? outcome : done(change(outcome.value));
+}

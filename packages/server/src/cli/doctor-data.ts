@@ -1,0 +1,104 @@
+import { constants, existsSync } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemRandom } from '../secrets/random.ts';
+import { listRootKeys, readRootKeys } from '../secrets/root-key-file.ts';
+import type { SigningKeyRecord } from '../store/records.ts';
+import { assertUsable } from '../store/sqlite/schema.ts';
+import { SigningKeys, signingAlgorithms } from '../tokens/signing-keys.ts';
+import type { Check } from './doctor.ts';
+
+const storeName = 'tessera.db';
+
+/** The data folder: there, writable, and closed to others. */
+export const checkDataFolder: Check = async (_terminal, { data }) => {
+  if (!existsSync(data)) return { state: 'skipped', detail: `${data} is not there yet; the first start makes it` };
+  try {
+    await access(data, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch {
+    const todo = `let the user that runs the server own it: chown -R USER ${data}`;
+    return { state: 'wrong', detail: `${data} cannot be read and written by this user`, todo };
+  }
+  const { mode } = await stat(data);
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+    return {
+      state: 'wrong',
+      detail: `${data} has mode ${octal(mode)}: others on this machine can look into it`,
+      todo: `chmod 700 ${data}`,
+    };
+  return { state: 'ok', detail: data };
+};
+
+/** The root keys: there, well-formed, and readable by nobody else. */
+export const checkRootKeys: Check = async ({ env }, { data }) => {
+  const file = join(data, 'root-keys.json');
+  if (!env.TESSERA_ROOT_KEYS && !existsSync(file) && !existsSync(join(data, storeName)))
+    return { state: 'skipped', detail: `${file} is not there yet; the first start makes it` };
+  const keys = await listRootKeys({ env, dataFolder: data, random: systemRandom });
+  const from = env.TESSERA_ROOT_KEYS ? 'TESSERA_ROOT_KEYS' : file;
+  const states = keys.map(({ id, state }) => `${id} ${state}`).join(', ');
+  return { state: 'ok', detail: `${from}: ${states}` };
+};
+
+/** The store: opens, is whole, has a schema this program knows, and has seen no time that is still to come. */
+export const checkStore: Check = async (terminal, { data }) => {
+  const file = join(data, storeName);
+  if (!existsSync(file)) return { state: 'skipped', detail: `${file} is not there yet; the first start makes it` };
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  try {
+    assertUsable(db);
+    const [first] = db.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+    if (first?.quick_check !== 'ok')
+      return {
+        state: 'wrong',
+        detail: `${file} is damaged: ${first?.quick_check}`,
+        todo: 'stop the server and restore the last backup',
+      };
+    const { user_version: schema } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    const { latest } = (db.prepare('SELECT at AS latest FROM events ORDER BY position DESC LIMIT 1').get() ?? {
+      latest: 0,
+    }) as { latest: number };
+    const ahead = latest - Math.floor(terminal.nowMs() / 1000);
+    if (ahead > 2)
+      return {
+        state: 'wrong',
+        detail: `its last event lies ${ahead} s in the future: this clock, or the one that wrote it, is wrong`,
+        todo: 'set the clock, and keep it right with NTP',
+      };
+    return { state: 'ok', detail: `${file}, whole, schema ${schema}` };
+  } finally {
+    db.close();
+  }
+};
+
+/** The signing keys: one that signs for each algorithm, and its private half opens under the root keys. */
+export const checkSigningKeys: Check = async ({ env }, { data }) => {
+  const file = join(data, storeName);
+  if (!existsSync(file)) return { state: 'skipped', detail: 'the first start makes them' };
+  const keys = new SigningKeys(await readRootKeys({ env, dataFolder: data, random: systemRandom }));
+  keys.load(readKeyRecords(file));
+  if (keys.records.length === 0) return { state: 'skipped', detail: 'the first start makes them' };
+  const missing = signingAlgorithms.filter((algorithm) => keys.currentKid(algorithm) === undefined);
+  if (missing.length === 0) return { state: 'ok', detail: `sign ${signingAlgorithms.join(', ')}` };
+  return {
+    state: 'wrong',
+    detail: `none can sign ${missing.join(', ')}: there is none, or the root keys do not open it`,
+    todo: 'restore the root keys, or make fresh signing keys: tessera keys rotate --now',
+  };
+};
+
+/** Read past the store, which would bring an older schema up to date. */
+function readKeyRecords(file: string): SigningKeyRecord[] {
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  try {
+    const rows = db.prepare("SELECT body FROM documents WHERE kind = 'signing_key'").all() as { body: string }[];
+    return rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord);
+  } finally {
+    db.close();
+  }
+}
+
+function octal(mode: number): string {
+  return (mode & 0o777).toString(8).padStart(4, '0');
+}

@@ -1,0 +1,53 @@
+import { Command, CommanderError } from 'commander';
+import type { Register } from './command.ts';
+import { describeFailure } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+/** All commands, each loaded only when it is called: starting must stay quick. */
+const commands: Record<string, () => Promise<{ register: Register }>> = {
+  serve: () => import('./serve.ts'),
+  init: () => import('./init.ts'),
+  check: () => import('./check.ts'),
+  user: () => import('./user.ts'),
+  client: () => import('./client.ts'),
+  session: () => import('./session.ts'),
+  grant: () => import('./grant.ts'),
+  keys: () => import('./keys.ts'),
+  events: () => import('./events.ts'),
+  refusal: () => import('./refusal.ts'),
+  doctor: () => import('./doctor.ts'),
+};
+
+/** Runs a command line. Returns the exit code: 0 done, 1 could not be done, 2 called wrongly. */
+export async function run(line: readonly string[], terminal: Terminal): Promise<number> {
+  const program = new Command('tessera')
+    .description('An OAuth 2.1 and OpenID Connect server that keeps a live session behind every token.')
+    .showHelpAfterError('(tessera --help tells what there is)')
+    .helpCommand(false);
+  const [name = ''] = line;
+  const load = Object.hasOwn(commands, name) ? [commands[name]] : Object.values(commands);
+  for (const one of load) (await one?.())?.register(program, terminal);
+  forEachCommand(program, (command) => {
+    command.exitOverride();
+    command.configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    });
+  });
+  try {
+    if (line.length === 0) program.outputHelp();
+    else await program.parseAsync([...line], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { message, exitCode, details } = describeFailure(error);
+    if (line.includes('--json')) terminal.err(JSON.stringify({ error: message, ...details }));
+    else terminal.err(`✗ ${message}`);
+    return exitCode;
+  }
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
