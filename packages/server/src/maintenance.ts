@@ -64,7 +64,7 @@ export class Maintenance {
     await store.commit([
       ...sessions.map((session) => ({
         change: 'end-sessions' as const,
-        where: { sid: session.sid },
+        where: { sid: session.sid, version: session.version },
         offline: false,
         ending: session.endsAt <= at ? expired : idle,
       })),

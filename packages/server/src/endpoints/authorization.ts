@@ -68,7 +68,8 @@ async function proceed(
     user && client.consent === 'ask'
       ? await context.store.get('consent', `${user.userId}/${client.clientId}`)
       : undefined;
-  const next = decideInteraction({ request, client, session, user, consent }, context.now());
+  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
+  const next = decideInteraction({ request, client, session, user, consent, scopes: allowed }, context.now());
   switch (next.kind) {
     case 'refuse':
       return refuseToClient(context, input, request, client, next);
@@ -79,11 +80,11 @@ async function proceed(
     case 'consent':
       return redirect(pageUrl(context, '/consent', request));
     case 'issue':
-      return issueCode(context, input, request, client, next.session, next.user);
+      return issueCode(context, input, { ...request, scopes: allowed }, client, next.session, next.user);
   }
 }
 
-/** Answers with an authorization code. Nothing is written for it: the code carries everything, sealed. */
+/** Answers with an authorization code for the request, whose scopes are those the user may have. Nothing is written for it: the code carries everything, sealed. */
 async function issueCode(
   context: Context,
   input: Input,
@@ -93,7 +94,6 @@ async function issueCode(
   user: UserRecord,
 ): Promise<Output> {
   touch(context, session);
-  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
   const code = sealAuthorizationCode(
     context.rootKeys,
     {
@@ -102,9 +102,9 @@ async function issueCode(
       userId: user.userId,
       sid: session.sid,
       redirectUri: request.redirectUriGiven ? request.redirectUri : undefined,
-      scopes: allowed,
+      scopes: request.scopes,
       resources: request.resources,
-      kind: allowed.includes('offline_access') ? 'offline' : 'session',
+      kind: request.scopes.includes('offline_access') ? 'offline' : 'session',
       authTime: session.authTime,
       amr: session.amr,
       acr: session.acr,

@@ -1,4 +1,4 @@
-import { type AuthorizationRequest, sealRequest } from '../authorize/authorization-request.ts';
+import { sealRequest } from '../authorize/authorization-request.ts';
 import { refuseToClient } from '../authorize/authorization-response.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
@@ -28,10 +28,11 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
   if (!session || !user || !skipsSignIn(session, context.now()))
     return redirect(pageUrl(context, '/authorize/continue', request));
 
+  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
   if (posted?.isOwn) {
     switch (posted.parameters.decision) {
       case 'allow':
-        await rememberConsent(context, user, client.clientId, request);
+        await rememberConsent(context, user, client.clientId, { scopes: allowed, resources: request.resources });
         return redirect(pageUrl(context, '/authorize/continue', { ...request, consentedSid: session.sid }));
       case 'switch':
         return redirect(pageUrl(context, '/sign-in', request));
@@ -48,7 +49,6 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
     }
   }
   const { form, cookies } = ownForm(context, browser, '/consent', [['request', sealRequest(context, request)]]);
-  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
   const page = consentPage(
     {
       ...form,
@@ -65,13 +65,20 @@ async function rememberConsent(
   context: Context,
   user: UserRecord,
   clientId: string,
-  request: AuthorizationRequest,
+  shown: { scopes: string[]; resources: string[] },
 ): Promise<void> {
   const consentId = `${user.userId}/${clientId}`;
   const at = context.now();
   for (;;) {
     const before = await context.store.get('consent', consentId);
-    const record = { consentId, version: 0, userId: user.userId, clientId, ...widened(before, request), grantedAt: at };
+    const record = {
+      consentId,
+      version: 0,
+      userId: user.userId,
+      clientId,
+      ...widened(before, shown, context.config.issuer),
+      grantedAt: at,
+    };
     const result = await context.store.commit(
       [{ change: 'put', kind: 'consent', expect: before?.version ?? 'absent', record }],
       [

@@ -60,11 +60,13 @@ async function tryPassword(
   context.metrics.signIns.inc({ outcome: verdict.kind });
   if (verdict.kind !== 'right') {
     const reason = verdict.kind === 'throttled' ? 'throttled' : verdict.reason;
+    const type = verdict.kind === 'throttled' ? 'sign_in.throttled' : 'sign_in.failed';
+    const event = { type, data: {} } as const;
     const facts = {
       ...(verdict.userId !== undefined && { userId: verdict.userId }),
       ...(asked && { clientId: asked.client.clientId }),
     };
-    recordRefusal(context, input, 'sign-in', refuse('access_denied', reason, 'the sign-in failed', { facts }));
+    recordRefusal(context, input, 'sign-in', refuse('access_denied', reason, 'the sign-in failed', { facts, event }));
     const problem: SignInProblem =
       verdict.kind === 'throttled' ? { kind: 'throttled', retryAfter: verdict.wait } : { kind: 'wrong-credentials' };
     const output = showForm(

@@ -1,6 +1,12 @@
 import type { Seconds } from '@tessera/protocol';
 import type { NewEvent, Store } from '../store/store.ts';
 
+/** An event type of a refusal's own, with what else it tells. */
+export type RefusalEvent = {
+  type: 'dpop.replayed' | 'sign_in.failed' | 'sign_in.throttled';
+  data: Record<string, unknown>;
+};
+
 /** A refusal as it is written down. */
 export type RefusalEntry = {
   refusalId: string;
@@ -10,6 +16,8 @@ export type RefusalEntry = {
   description: string;
   facts: { clientId?: string; userId?: string; sid?: string; grantId?: string; expected?: string; got?: string };
   origin: { ip: string; userAgent: string };
+  /** Where a refusal has an event type of its own, with what else it tells. */
+  event?: RefusalEvent;
 };
 
 /** Refusals a second that become events in the long run, and at once. More than that stand in the log alone: strangers must not fill the store. */
@@ -42,10 +50,10 @@ export class RefusalJournal {
     this.#asOf = at;
     if (this.#allowance < 1) return;
     this.#allowance--;
-    const { refusalId, endpoint, error, reason, description, facts, origin } = entry;
+    const { refusalId, endpoint, error, reason, description, facts, origin, event } = entry;
     const { expected, got, ...ids } = facts;
     this.#waiting.push({
-      type: 'request.refused',
+      type: event?.type ?? 'request.refused',
       at,
       actor: { kind: 'server' },
       ...ids,
@@ -58,6 +66,7 @@ export class RefusalJournal {
         origin,
         ...(expected && { expected }),
         ...(got && { got }),
+        ...event?.data,
       },
     });
     this.#timer ??= setTimeout(() => void this.flush(), flushEveryMs);

@@ -138,7 +138,7 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
     ],
   );
   if (result.outcome === 'conflict')
-    return result.change < memory.length ? replayRefusal(facts) : ('conflict' as const);
+    return result.change < memory.length ? replayRefusal(context, request.dpop, facts) : ('conflict' as const);
   const refreshToken =
     grant.generation === 0
       ? undefined

@@ -33,7 +33,7 @@ export const clientCredentials: GrantHandler = {
 
     if (request.dpop.kind === 'proof') {
       const remembered = await context.store.commit([request.dpop.remember]);
-      if (remembered.outcome === 'conflict') return replayRefusal(facts);
+      if (remembered.outcome === 'conflict') return replayRefusal(context, request.dpop, facts);
     }
     const now = context.now();
     const exp = accessTokenExpiry(context.config, client, targets.resourceServers, undefined, now);

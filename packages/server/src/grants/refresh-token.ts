@@ -78,7 +78,7 @@ async function commitAndIssue(
   const result = await commitUnlessEmpty(context, written.changes, written.events);
   if (result.outcome === 'conflict')
     return written.changes[result.change] === dpopMemory(request)
-      ? replayRefusal({ clientId: request.client.clientId, grantId: grant.grantId })
+      ? replayRefusal(context, request.dpop, { clientId: request.client.clientId, grantId: grant.grantId })
       : ('conflict' as const);
   // The key the row remembers may have been refused since: the current one then seals the same generation.
   const successor = (keyId: string) =>

@@ -53,7 +53,8 @@ export async function presentedAccessToken(
   if (dpop.kind === 'none') return invalid('dpop_missing', facts);
   if (dpop.jkt !== jkt) return invalid('dpop_key_mismatch', facts);
   const remembered = await context.store.commit([dpop.remember]);
-  if (remembered.outcome === 'conflict') return challenged(scheme, { ...replayRefusal(facts), status: 401 });
+  if (remembered.outcome === 'conflict')
+    return challenged(scheme, { ...(await replayRefusal(context, dpop, facts)), status: 401 });
   return { kind: 'token', ...verdict };
 }
 

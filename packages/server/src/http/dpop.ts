@@ -3,12 +3,12 @@ import { type Seconds, verifyDpopProof } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { sameText } from '../secrets/sealed.ts';
 import type { Change } from '../store/store.ts';
-import type { Input, Output } from './message.ts';
+import { type Input, type Output, originOf } from './message.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 /** A proof that holds, or the absence of one. `remember` must go into a commit: it conflicts when the proof was used before. */
 export type DpopPresented =
-  | { kind: 'proof'; jkt: string; answersFreshNonce: boolean; remember: Change }
+  | { kind: 'proof'; jkt: string; answersFreshNonce: boolean; remember: Extract<Change, { change: 'remember' }> }
   | { kind: 'none' };
 
 /** How long a nonce is fresh, in seconds: between one and two of these. */
@@ -43,7 +43,7 @@ export async function readDpop(
     kind: 'proof',
     jkt,
     answersFreshNonce: nonce !== undefined,
-    remember: { change: 'remember', key: `dpop:${replayKey}`, now, until: forgetAt },
+    remember: { change: 'remember', key: `dpop:${replayKey}`, now, until: forgetAt, from: originOf(input) },
   };
 }
 
@@ -59,13 +59,22 @@ export function nonceRefusal(context: Context): Refusal {
   );
 }
 
-/** The answer to a proof that was used before. */
-export function replayRefusal(facts: Refusal['facts'] = {}): Refusal {
+/** The answer to a proof that was used before; the event tells both origins. */
+export async function replayRefusal(
+  context: Context,
+  dpop: DpopPresented,
+  facts: Refusal['facts'] = {},
+): Promise<Refusal> {
+  const firstSeenFrom =
+    dpop.kind === 'proof' ? await context.store.rememberedFrom(dpop.remember.key, context.now()) : undefined;
   return refuse(
     'invalid_dpop_proof',
     'dpop_replayed',
     'the DPoP proof was used before; make a new one for each request',
-    { facts },
+    {
+      facts,
+      event: { type: 'dpop.replayed', data: { firstSeenFrom } },
+    },
   );
 }
 

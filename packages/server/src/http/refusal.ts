@@ -1,5 +1,6 @@
 import { errorStatus, type OAuthError, type RefusalReason } from '@tessera/protocol';
 import type { Context } from '../context.ts';
+import type { RefusalEvent } from '../events/refusal-journal.ts';
 import { type Input, json, type Output, originOf } from './message.ts';
 
 /** Whom and what a refusal is about, for the operator's eyes. */
@@ -26,6 +27,8 @@ export type Refusal = {
   facts?: RefusalFacts;
   /** Given when the id already stands in an event that was committed with the refusal. */
   refusalId?: string;
+  /** An event type of its own, with what else it tells. */
+  event?: RefusalEvent;
 };
 
 /** A refusal. */
@@ -58,8 +61,14 @@ export function recordRefusal(context: Context, input: Input, endpoint: string, 
       description,
       facts: facts ?? {},
       origin: originOf(input),
+      ...(refusal.event && { event: refusal.event }),
     });
   return refusalId;
+}
+
+/** A description as it may stand in `error_description`: no quotation marks, backslashes or anything but printable ASCII. Source: RFC 6749 section 5.2. */
+export function describeOnWire(description: string): string {
+  return description.replaceAll('"', "'").replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?');
 }
 
 /** The refusal as the standard JSON answer. Source: RFC 6749 section 5.2. */
@@ -67,7 +76,7 @@ export function answerRefusal(context: Context, input: Input, endpoint: string, 
   const refusalId = recordRefusal(context, input, endpoint, refusal);
   return json(
     refusal.status ?? errorStatus[refusal.error],
-    { error: refusal.error, error_description: refusal.description, refusal_id: refusalId },
+    { error: refusal.error, error_description: describeOnWire(refusal.description), refusal_id: refusalId },
     { ...refusal.headers, 'tessera-refusal-id': refusalId },
   );
 }

@@ -622,6 +622,18 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.deepEqual(late, { sids: [], grantIds: [outlived.grantId] });
     });
 
+    on('ending a version of a session leaves one that was renewed since alone', async ({ store }) => {
+      const session = await newSession(store);
+      const { authTime, amr, acr, lastSeenAt, ssoIdle, ssoUntil, endsAt } = session;
+      const renewed = { cookieDigest: nextDigest(), authTime, amr, acr, origin, lastSeenAt, ssoIdle, ssoUntil, endsAt };
+      const before = (await store.getSession(session.sid))?.version ?? 0;
+      await committed(store, [{ change: 'renew-session', sid: session.sid, expect: before, renewed }]);
+      await committed(store, [endSessions({ sid: session.sid, version: before })]);
+      assert.equal((await store.getSession(session.sid))?.endedAt, null);
+      await committed(store, [endSessions({ sid: session.sid, version: before + 1 })]);
+      assert.notEqual((await store.getSession(session.sid))?.endedAt, null);
+    });
+
     on('what has ended stays as it ended, without another event', async ({ store }) => {
       const session = await newSession(store);
       const grant = await newGrant(store, session);
@@ -1010,6 +1022,16 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       await committed(store, remember(now + 60, now + 120));
       assert.equal(await store.isRemembered('jti', now + 119), true);
       await conflicts(store, [{ change: 'remember', key: 'k', now, until: now + 9 }, ...remember(now + 61, now + 99)]);
+    });
+
+    on('a remembered key tells where it was used first', async ({ store }) => {
+      const first = { ip: '192.0.2.1', userAgent: 'first' };
+      const change: Change = { change: 'remember', key: 'proof', now, until: now + 60, from: first };
+      await committed(store, [change]);
+      await conflicts(store, [{ ...change, from: { ip: '192.0.2.2', userAgent: 'second' } }]);
+      assert.deepEqual(await store.rememberedFrom('proof', now), first);
+      assert.equal(await store.rememberedFrom('proof', now + 60), undefined);
+      assert.equal(await store.rememberedFrom('never', now), undefined);
     });
 
     on('of many that remember one key at once, one wins', async ({ store, another }) => {

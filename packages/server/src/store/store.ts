@@ -64,11 +64,11 @@ export type Change =
    * `session.ended` for each session (data: reason, and `grants`, the ids of the session-bound grants it ended, at most 100, and `grantCount`), one `grant.ended`
    * for each offline grant; `audiences` are those of the grants it tells of, null (everybody) if one of them names no resources. With `offline`, grants that
    * outlived their session are found too; with `exceptSid`, those under that session are spared.
-   * Expects nothing: what has ended stays as it ended.
+   * With `version`, nothing happens when the session was renewed since. Expects nothing: what has ended stays as it ended.
    */
   | {
       change: 'end-sessions';
-      where: { sid: string } | { userId: string; exceptSid?: string };
+      where: { sid: string; version?: number } | { userId: string; exceptSid?: string };
       offline: boolean;
       ending: Ending;
     }
@@ -96,8 +96,8 @@ export type Change =
       where: { grantId: string } | { sid: string } | { userId: string; clientId: string };
       ending: Ending;
     }
-  /** Single use: expects the key not to be remembered, or to have lapsed (`until` ≤ `now`). */
-  | { change: 'remember'; key: string; now: Seconds; until: Seconds }
+  /** Single use: expects the key not to be remembered, or to have lapsed (`until` ≤ `now`). `from`: where it was used, for whoever meets the conflict. */
+  | { change: 'remember'; key: string; now: Seconds; until: Seconds; from?: Origin }
   /** Adds to a leaking bucket; the level never falls below zero, time never runs backwards. Expects nothing. */
   | { change: 'fill-bucket'; key: string; add: number; leakPerSecond: number; at: Seconds }
   /** Empties a bucket. Expects nothing. */
@@ -164,6 +164,8 @@ export interface Store {
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>>;
 
   isRemembered(key: string, now: Seconds): Promise<boolean>;
+  /** Where a remembered key was used; undefined when it is not remembered or nobody said. */
+  rememberedFrom(key: string, now: Seconds): Promise<Origin | undefined>;
   getBuckets(keys: readonly string[]): Promise<BucketRecord[]>;
 
   readEvents(filter: EventFilter): Promise<EventRecord[]>;

@@ -20,7 +20,9 @@ const liveGrants = `
  * can be created under a session between its ending and the commit.
  */
 export function prepareEndings(db: DatabaseSync) {
-  const sessionBySid = db.prepare('SELECT sid, user_id FROM sessions WHERE sid = ? AND ended_at IS NULL');
+  const sessionBySid = db.prepare(
+    'SELECT sid, user_id FROM sessions WHERE sid = ?1 AND ended_at IS NULL AND (?2 IS NULL OR version = ?2)',
+  );
   const sessionsByUser = db.prepare(
     'SELECT sid, user_id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid IS NOT ? ORDER BY session_no',
   );
@@ -61,7 +63,8 @@ export function prepareEndings(db: DatabaseSync) {
     endSessions({ where, offline, ending }: ChangeOf<'end-sessions'>, effects: Effects): boolean {
       if ('sid' in where) {
         const sid = packKey(where.sid);
-        for (const session of sessionBySid.all(sid) as SessionRow[]) endOne(session, ending, effects);
+        const sessions = sessionBySid.all(sid, where.version ?? null) as SessionRow[];
+        for (const session of sessions) endOne(session, ending, effects);
         if (offline) endEach(grantsBySession.all(sid) as GrantRow[], ending, effects);
         return true;
       }

@@ -149,6 +149,10 @@ class SqliteStore implements Store {
     return this.#read().isRemembered(key, now);
   }
 
+  async rememberedFrom(key: string, now: Seconds) {
+    return this.#read().rememberedFrom(key, now);
+  }
+
   async getBuckets(keys: readonly string[]) {
     return this.#read().getBuckets(keys);
   }

@@ -1,6 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Seconds } from '@tessera/protocol';
-import type { BucketRecord, DocumentKind, Documents, GrantRecord, SessionRecord, UserRecord } from '../records.ts';
+import type {
+  BucketRecord,
+  DocumentKind,
+  Documents,
+  GrantRecord,
+  Origin,
+  SessionRecord,
+  UserRecord,
+} from '../records.ts';
 import type {
   EventFilter,
   EventRecord,
@@ -120,6 +128,15 @@ export class Reader {
 
   isRemembered(key: string, now: Seconds): boolean {
     return this.#statements.one('SELECT 1 FROM remembered WHERE key = ? AND until > ?', key, now) !== undefined;
+  }
+
+  rememberedFrom(key: string, now: Seconds): Origin | undefined {
+    const row = this.#statements.one<{ used_from: string | null }>(
+      'SELECT used_from FROM remembered WHERE key = ? AND until > ?',
+      key,
+      now,
+    );
+    return typeof row?.used_from === 'string' ? (JSON.parse(row.used_from) as Origin) : undefined;
   }
 
   getBuckets(keys: readonly string[]): BucketRecord[] {

@@ -119,7 +119,8 @@ const migrations: readonly Migration[] = [
 
       CREATE TABLE remembered (
         key TEXT PRIMARY KEY,
-        until INTEGER NOT NULL
+        until INTEGER NOT NULL,
+        used_from TEXT
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX remembered_until ON remembered (until);
 

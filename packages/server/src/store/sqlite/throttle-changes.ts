@@ -4,15 +4,15 @@ import type { ChangeOf } from './changes.ts';
 /** The changes of what is remembered for a while: keys that may be used once, and buckets that count failures. */
 export function prepareThrottleChanges(db: DatabaseSync) {
   const remember = db.prepare(`
-    INSERT INTO remembered VALUES (?1, ?2)
-    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?3`);
+    INSERT INTO remembered VALUES (?1, ?2, ?4)
+    ON CONFLICT (key) DO UPDATE SET until = excluded.until, used_from = excluded.used_from WHERE until <= ?3`);
   const readBucket = db.prepare('SELECT level, at, leak_per_second FROM buckets WHERE key = ?');
   const writeBucket = db.prepare('INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?)');
   const emptyBucket = db.prepare('DELETE FROM buckets WHERE key = ?');
 
   return {
-    remember({ key, now, until }: ChangeOf<'remember'>): boolean {
-      return remember.run(key, until, now).changes === 1;
+    remember({ key, now, until, from }: ChangeOf<'remember'>): boolean {
+      return remember.run(key, until, now, from === undefined ? null : JSON.stringify(from)).changes === 1;
     },
 
     fillBucket({ key, add, leakPerSecond, at }: ChangeOf<'fill-bucket'>): boolean {
