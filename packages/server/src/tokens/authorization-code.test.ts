@@ -27,8 +27,6 @@ const code: AuthorizationCode = {
   dpopJkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I',
   clientEpoch: 1,
   issuerEpoch: 2,
-  clientEpoch: 1,
-  issuerEpoch: 2,
   expiresAt: 1_800_000_060,
 };
 
