@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { pageContext, pageOutput } from '../endpoints/page-output.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
-import { type Refusal, recordRefusal } from '../http/refusal.ts';
+import { describeOnWire, type Refusal, recordRefusal } from '../http/refusal.ts';
 import { formPostPage, formPostScriptHash } from '../pages/index.ts';
 import type { ClientRecord } from '../store/records.ts';
 import type { AuthorizationRequest } from './authorization-request.ts';
@@ -41,7 +41,7 @@ export function refuseToClient(
   const refusalId = recordRefusal(context, input, 'authorization', refusal);
   const output = respondToClient(context, input, request, client, {
     error: refusal.error,
-    error_description: `${refusal.description} (${refusalId})`,
+    error_description: `${describeOnWire(refusal.description)} (${refusalId})`,
   });
   return { ...output, headers: { ...output.headers, 'tessera-refusal-id': refusalId } };
 }
