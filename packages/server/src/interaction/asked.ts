@@ -1,4 +1,3 @@
-import type { AuthorizationRequest } from '../authorize/authorization-request.ts';
 import type { Context } from '../context.ts';
 import type { AskingClient, ScopeModel } from '../pages/index.ts';
 import type { ClientRecord } from '../store/records.ts';
@@ -25,10 +24,16 @@ export function accountName(user: { username: string }): string {
   return user.username;
 }
 
-/** What consent covers: the request's scopes and audiences, added to what was allowed before. */
-export function widened(before: { scopes: string[]; resources: string[] } | undefined, request: AuthorizationRequest) {
+/**
+ * What consent covers: what was shown to the user, added to what was allowed before. The issuer itself, which userinfo belongs to, needs no consent beyond that of the scopes.
+ */
+export function widened(
+  before: { scopes: string[]; resources: string[] } | undefined,
+  shown: { scopes: string[]; resources: string[] },
+  issuer: string,
+) {
   return {
-    scopes: [...new Set([...(before?.scopes ?? []), ...request.scopes])],
-    resources: [...new Set([...(before?.resources ?? []), ...request.resources])],
+    scopes: [...new Set([...(before?.scopes ?? []), ...shown.scopes])],
+    resources: [...new Set([...(before?.resources ?? []), ...shown.resources, issuer])],
   };
 }

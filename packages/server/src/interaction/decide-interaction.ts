@@ -4,13 +4,14 @@ import { type Refusal, refuse } from '../http/refusal.ts';
 import { skipsSignIn } from '../sessions/session.ts';
 import type { ClientRecord, ConsentRecord, SessionRecord, UserRecord } from '../store/records.ts';
 
-/** What the next step rests on. `session` and `user`: of the browser's cookie, if any. */
+/** What the next step rests on. `session` and `user`: of the browser's cookie, if any. `scopes`: of those asked for, the ones this user may have. */
 export type InteractionFacts = {
   request: AuthorizationRequest;
   client: ClientRecord;
   session: SessionRecord | undefined;
   user: UserRecord | undefined;
   consent: ConsentRecord | undefined;
+  scopes: readonly string[];
 };
 
 /** What the user does next, or nothing: then a code is issued. */
@@ -23,7 +24,7 @@ export type Interaction =
 
 /** Decides what the user does next. Pure. Source: OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4 and 5.5.1.1. */
 export function decideInteraction(
-  { request, client, session, user, consent }: InteractionFacts,
+  { request, client, session, user, consent, scopes }: InteractionFacts,
   now: Seconds,
 ): Interaction {
   const facts = { clientId: client.clientId, ...(session && { sid: session.sid, userId: session.userId }) };
@@ -58,7 +59,7 @@ export function decideInteraction(
 
   if (
     request.consentedSid !== session.sid &&
-    (request.prompt.includes('consent') || isConsentMissing(request, client, consent))
+    (request.prompt.includes('consent') || isConsentMissing(request, scopes, client, consent))
   )
     return isSilent
       ? refuse('consent_required', 'consent_required', 'the user must be asked', { facts })
@@ -68,10 +69,11 @@ export function decideInteraction(
 
 function isConsentMissing(
   request: AuthorizationRequest,
+  scopes: readonly string[],
   client: ClientRecord,
   consent: ConsentRecord | undefined,
 ): boolean {
   if (client.consent === 'skip') return false;
-  const isCovered = request.scopes.every((scope) => consent?.scopes.includes(scope));
+  const isCovered = scopes.every((scope) => consent?.scopes.includes(scope));
   return !consent || !isCovered || !request.resources.every((resource) => consent.resources.includes(resource));
 }
