@@ -26,6 +26,11 @@ export async function presentedAccessToken(
       refuse('invalid_request', 'token_in_query', 'send the access token in the Authorization header, not in the URL'),
     );
   const found = findToken(input, options.allowForm);
+  if (found === 'several')
+    return challenged(
+      'Bearer',
+      refuse('invalid_request', 'malformed_request', 'send the access token in one way, not in several'),
+    );
   if (!found) {
     const nothing = refuse('invalid_token', 'token_missing', 'an access token is needed');
     return { ...nothing, headers: { 'www-authenticate': 'Bearer, DPoP' } };
@@ -64,11 +69,18 @@ export function challenged(scheme: 'Bearer' | 'DPoP', refusal: Refusal, scope?: 
   return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': challenge } };
 }
 
-function findToken(input: Input, allowForm: boolean): { scheme: 'Bearer' | 'DPoP'; token: string } | undefined {
-  const match = /^(bearer|dpop) +([A-Za-z0-9._~+/-]+=*)$/i.exec(input.headers.authorization ?? '');
-  if (match) return { scheme: match[1]?.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', token: match[2] as string };
-  if (!allowForm || input.method !== 'POST' || input.headers.authorization !== undefined) return undefined;
-  const form = readForm(input.headers['content-type'], input.body);
-  const token = form.ok ? form.parameters.access_token : undefined;
-  return token === undefined ? undefined : { scheme: 'Bearer', token };
+/** RFC 6750 section 2: a client must not use more than one method in a request. */
+function findToken(
+  input: Input,
+  allowForm: boolean,
+): { scheme: 'Bearer' | 'DPoP'; token: string } | 'several' | undefined {
+  const form =
+    allowForm && input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : { ok: false as const };
+  const inForm = form.ok ? form.parameters.access_token : undefined;
+  if (input.headers.authorization === undefined)
+    return inForm === undefined ? undefined : { scheme: 'Bearer', token: inForm };
+  if (inForm !== undefined) return 'several';
+  const match = /^(bearer|dpop) +([A-Za-z0-9._~+/-]+=*)$/i.exec(input.headers.authorization);
+  if (!match) return undefined;
+  return { scheme: match[1]?.toLowerCase() === 'dpop' ? 'DPoP' : 'Bearer', token: match[2] as string };
 }
