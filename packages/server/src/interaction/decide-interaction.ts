@@ -36,8 +36,9 @@ export function decideInteraction(
       : { kind: 'sign-in', reauthenticate: false };
 
   const justSignedIn = request.signedInSid === session.sid;
-  const isTooOld = request.maxAge !== undefined && now - session.authTime > request.maxAge && !justSignedIn;
-  if (isTooOld || (request.prompt.includes('login') && !justSignedIn))
+  // max_age=0 asks anew even within the second of the sign-in, as prompt=login does.
+  const isTooOld = request.maxAge === 0 || (request.maxAge !== undefined && now - session.authTime > request.maxAge);
+  if (!justSignedIn && (isTooOld || request.prompt.includes('login')))
     return isSilent
       ? refuse('login_required', 'login_required', 'the user signed in too long ago', { facts })
       : { kind: 'sign-in', reauthenticate: true };
