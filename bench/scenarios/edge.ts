@@ -1,0 +1,66 @@
+import { median } from '../measure/distribution.ts';
+import { type Row, rounded, rowOfTimes, withRatios } from '../report.ts';
+import type { EdgeResult, EdgeTask, VerifyRound } from '../subjects/edges.ts';
+import { programCommand, startProgram, stopProgram } from '../subjects/start-subject.ts';
+import type { SubjectName } from './scenario.ts';
+
+/** Verification at the edge: the first time a token is seen, and when it was seen before. `limit`: the signature alone. */
+export async function runVerification(issuer: string, extent: { tokens: number; rounds: number; seconds: number }) {
+  const { tokens, rounds, seconds } = extent;
+  const task: EdgeTask = { kind: 'verify', issuer, tokens, rounds, milliseconds: seconds * 1000 };
+  const result = await runEdges(task, 'first');
+  if (result.kind !== 'verify') throw new TypeError('the edges answered another task');
+  return [
+    ...withRatios([
+      rowOfVerification('edge_verify_first', 'tessera', result.first),
+      rowOfVerification('edge_verify_first', 'limit', result.bare),
+    ]),
+    rowOfVerification('edge_verify_remembered', 'tessera', result.remembered),
+  ];
+}
+
+/** From the acknowledged revocation to the refusal of the last of so many edges. */
+export async function runRevocation(
+  issuer: string,
+  extent: { edges: number; repeats: number; cookie: string | undefined },
+): Promise<Row> {
+  const result = await runEdges({ kind: 'revoke', issuer, ...extent }, 'others');
+  if (result.kind !== 'revoke') throw new TypeError('the edges answered another task');
+  return rowOfTimes(`revocation_to_refusal_${extent.edges}`, 'tessera', result.milliseconds, result.errors);
+}
+
+async function runEdges(task: EdgeTask, where: 'first' | 'others'): Promise<EdgeResult> {
+  const command = programCommand('edges.ts', JSON.stringify(task), where);
+  let stop: () => Promise<void> = async () => undefined;
+  try {
+    return await new Promise<EdgeResult>((resolve, reject) => {
+      const child = startProgram(command, (message) => {
+        const { result, failed } = message as { result?: EdgeResult; failed?: string };
+        if (result) resolve(result);
+        else reject(new Error(`the edges failed: ${failed}`));
+      });
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`the edges stopped with ${code}`)));
+      stop = () => stopProgram(child);
+    });
+  } finally {
+    await stop();
+  }
+}
+
+function rowOfVerification(scenario: string, subject: SubjectName, rounds: readonly VerifyRound[]): Row {
+  const best = rounds.reduce((a, b) => (b.perCpuSecond > a.perCpuSecond ? b : a));
+  return {
+    scenario,
+    store: 'sqlite',
+    subject,
+    value: rounded(best.perCpuSecond),
+    unit: 'ops/cpu_s',
+    median: rounded(median(rounds.map((round) => round.perCpuSecond))),
+    p50_ms: rounded(best.p50Ms),
+    p99_ms: rounded(best.p99Ms),
+    errors: rounds.reduce((sum, round) => sum + round.errors, 0),
+    ratio_to_peer: null,
+    ratio_to_limit: null,
+  };
+}

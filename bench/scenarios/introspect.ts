@@ -1,0 +1,22 @@
+import { basicAuthorization, declared } from '../declared.ts';
+import { obtainTokens } from './obtain-tokens.ts';
+import type { Scenario } from './scenario.ts';
+
+const headers = { authorization: basicAuthorization(declared.api) };
+
+/** An API asks about access tokens of many grants. Tessera's are JWTs; the peer introspects none of these, so its are opaque and stored. */
+export const introspect: Scenario = {
+  name: 'introspect',
+  subjects: ['tessera', 'oidc-provider'],
+  async prepare(target, { grants }) {
+    const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.reports);
+    const forms = tokens.map((one) => `token=${one.access_token}`);
+    let next = 0;
+    return {
+      operation: async (caller) => {
+        const answer = await caller.post(target.endpoints.introspect, forms[next++ % forms.length] as string, headers);
+        return answer.status === 200 && answer.body.includes('"active":true');
+      },
+    };
+  },
+};

@@ -1,0 +1,29 @@
+import { codeFlow, type Tokens, type Wanted } from '../load/code-flow.ts';
+import { Caller, type Target } from '../load/target.ts';
+
+/** Tokens by the code flow, one grant each, spread over these sessions. */
+export async function obtainTokens(
+  target: Target,
+  count: number,
+  cookies: readonly string[],
+  wanted: Wanted,
+): Promise<Tokens[]> {
+  const callers = Array.from({ length: 16 }, (_, index) => new Caller(target, index));
+  const obtained: Tokens[] = [];
+  let begun = 0;
+  try {
+    await Promise.all(
+      callers.map(async (caller) => {
+        while (begun < count) {
+          const cookie = cookies[begun++ % cookies.length] as string;
+          const tokens = await codeFlow(caller, cookie, wanted);
+          if (!tokens) throw new Error(`${target.issuer} refused a code flow that the scenario needs`);
+          obtained.push(tokens);
+        }
+      }),
+    );
+  } finally {
+    for (const caller of callers) caller.close();
+  }
+  return obtained;
+}

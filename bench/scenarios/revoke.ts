@@ -1,0 +1,27 @@
+import { basicAuthorization, declared } from '../declared.ts';
+import { obtainTokens } from './obtain-tokens.ts';
+import { type Scenario, Turn } from './scenario.ts';
+
+const headers = { authorization: basicAuthorization(declared.web) };
+
+/** An app ends grants by their refresh tokens; each is used up, so each round gets new ones first. Each grant has a session of its own. */
+export const revoke: Scenario = {
+  name: 'revoke',
+  subjects: ['tessera', 'oidc-provider'],
+  mostOperations: 1000,
+  async prepare(target, { grants }) {
+    // Not the sessions of the other scenarios: in the peer a session has one grant for each client, and what is revoked here would end theirs.
+    const cookies = target.cookies.length > grants ? target.cookies.slice(grants) : target.cookies;
+    let turn = new Turn<string>([]);
+    return {
+      beforeRound: async (operations) => {
+        const tokens = await obtainTokens(target, operations, cookies, declared.orders);
+        turn = new Turn(tokens.map((one) => one.refresh_token));
+      },
+      operation: async (caller) => {
+        const answer = await caller.post(target.endpoints.revoke, `token=${turn.take()}`, headers);
+        return answer.status === 200;
+      },
+    };
+  },
+};

@@ -1,0 +1,57 @@
+import type { Operation } from '../load/run-load.ts';
+import type { Target } from '../load/target.ts';
+
+/** Whom a figure is about: this server, the peer, or what the machine allows at most. */
+export type SubjectName = 'tessera' | 'oidc-provider' | 'limit';
+
+/** How much is done. `seconds`: of one round. `operations`: the most of one round. `grants`: how many a scenario spreads over. */
+export type Extent = {
+  rounds: number;
+  seconds: number;
+  operations: number;
+  callers: readonly number[];
+  grants: number;
+};
+
+/** A scenario set up at one server. `beforeRound`: what has to be there anew for each round; not measured. */
+export type Prepared = { operation: Operation; beforeRound?: (operations: number) => Promise<void> };
+
+/** Requests repeated by many callers. */
+export type Scenario = {
+  name: string;
+  subjects: readonly SubjectName[];
+  prepare(target: Target, extent: Extent): Promise<Prepared>;
+  /** The most operations of a round, where each uses something up. */
+  mostOperations?: number;
+  /** How much longer than usual its rounds are. */
+  longer?: number;
+  /** The most operations of a smoke run, where one takes long. */
+  smokeOperations?: number;
+};
+
+/** Something to take from in turn. What is put back comes last, so that all of it is used. */
+export class Turn<T> {
+  #items: T[];
+  #next = 0;
+
+  constructor(items: readonly T[]) {
+    this.#items = [...items];
+  }
+
+  get left(): number {
+    return this.#items.length - this.#next;
+  }
+
+  take(): T | undefined {
+    const item = this.#items[this.#next++];
+    if (this.#next > 4096) {
+      this.#items = this.#items.slice(this.#next);
+      this.#next = 0;
+    }
+    return item;
+  }
+
+  putBack(item: T): void {
+    this.#items.push(item);
+  }
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { SubjectOptions, SubjectReady } from './subject-program.ts';
+
+/** A subject's process. */
+export type RunningSubject = SubjectReady & { pid: number; startedMs: number; stop(): Promise<void> };
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+// The launcher is gone: nobody reads what is measured.
+process.once('disconnect', () => process.exit(1));
+
+// Read once: a process that is pinned sees fewer.
+const processors = availableParallelism();
+
+/** True where processes can be given a processor of their own. */
+export const canPin = processors > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** Keeps this process, which makes the load, off the first processor: that one belongs to the server under load. */
+export function pinGenerator(): void {
+  if (canPin) spawnSync('taskset', ['-a', '-c', '-p', `1-${processors - 1}`, String(process.pid)]);
+}
+
+/** The command line that runs one of these programs on the first processor, or on the others. */
+export function programCommand(program: string, argument: string, where: 'first' | 'others', flags: string[] = []) {
+  const node = [
+    process.execPath,
+    '--conditions=tessera-source',
+    '--disable-warning=ExperimentalWarning',
+    ...flags,
+    join(import.meta.dirname, program),
+    argument,
+  ];
+  return canPin ? ['taskset', '-c', where === 'first' ? '0' : `1-${processors - 1}`, ...node] : node;
+}
+
+/** Starts one of these programs. Its messages go to `onMessage`; it dies with this process, and stops itself when the channel closes. */
+export function startProgram(command: readonly string[], onMessage: (message: unknown) => void): ChildProcess {
+  const [file, ...rest] = command as [string, ...string[]];
+  const child = spawn(file, rest, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  running.add(child);
+  // The peer warns at each start of what it thinks unsuited for production; it is heard only when it fails.
+  let complaints = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    complaints = (complaints + text).slice(-8192);
+  });
+  child.once('exit', (code) => {
+    running.delete(child);
+    if (code !== 0 && code !== null) console.error(complaints);
+  });
+  child.on('message', onMessage);
+  return child;
+}
+
+/** Stops a program and waits until it is gone. */
+export async function stopProgram(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const impatience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await exited;
+  clearTimeout(impatience);
+}
+
+/** Starts a subject and waits until it is ready. `flags`: for its Node. */
+export async function startSubject(
+  program: string,
+  options: SubjectOptions,
+  flags: string[] = [],
+): Promise<RunningSubject> {
+  const startedMs = performance.now();
+  const command = programCommand(program, JSON.stringify(options), 'first', flags);
+  let child: ChildProcess | undefined;
+  const ready = await new Promise<SubjectReady>((resolve, reject) => {
+    child = startProgram(command, (message) => {
+      const { ready, failed } = message as { ready?: SubjectReady; failed?: string };
+      if (ready) resolve(ready);
+      else reject(new Error(`${program} could not start: ${failed}`));
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`${program} stopped with ${code} before it was ready`)));
+  });
+  const process = child as ChildProcess;
+  return { ...ready, pid: process.pid as number, startedMs, stop: () => stopProgram(process) };
+}
+
+/** A port nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

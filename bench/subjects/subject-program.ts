@@ -1,0 +1,23 @@
+/** What a subject's program is started with, as JSON in its first argument. `sessions`: how many signed-in browsers it prepares before it listens. */
+export type SubjectOptions = { port: number; folder: string; sessions: number };
+
+/** What it says once it listens. */
+export type SubjectReady = { issuer: string; cookies: string[]; usernames: string[] };
+
+/** Runs a subject's program: reads its options, says when it is ready, and stops when whoever started it is gone. */
+export function runSubject(
+  start: (options: SubjectOptions) => Promise<SubjectReady>,
+  stop: () => Promise<void> = async () => undefined,
+): void {
+  const options = JSON.parse(process.argv[2] ?? '{}') as SubjectOptions;
+  const end = () => void stop().finally(() => process.exit(0));
+  process.once('disconnect', end);
+  process.once('SIGTERM', end);
+  start(options).then(
+    (ready) => process.send?.({ ready }),
+    (error: unknown) => {
+      process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      process.exit(1);
+    },
+  );
+}
