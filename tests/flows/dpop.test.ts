@@ -79,7 +79,11 @@ describe('DPoP at the token endpoint', () => {
       [
         '5: alg HS256',
         await new SignJWT(claimsOf(good))
-          .setProtectedHeader({ alg: 'HS256', typ: 'dpop+jwt', jwk: { kty: 'oct', k: hmacKey.toString('base64url') } })
+          .setProtectedHeader({
+            alg: 'HS256',
+            typ: 'dpop+jwt',
+            jwk: { kty: 'oct', k: hmacKey.toString('base64url') } as never,
+          })
           .sign(hmacKey),
       ],
       [

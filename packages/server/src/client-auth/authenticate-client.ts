@@ -23,7 +23,7 @@ export async function authenticateClient(
   parameters: Parameters,
 ): Promise<ClientAuthentication> {
   const presented = readCredentials(input, parameters);
-  if ('kind' in presented) return presented;
+  if ('kind' in presented) return challenged(context, presented);
   const { method, credentials } = presented;
   const facts = { clientId: credentials.clientId };
   const counted: Counted[] = [
@@ -49,10 +49,13 @@ export async function authenticateClient(
       : (wrong ?? (client.disabled ? refuse('invalid_client', 'client_disabled', failed, { facts }) : undefined));
   if (!refusal) return { kind: 'client', client: client as ClientRecord };
   if (method !== 'none') await context.throttle.failed(counted);
-  const challenged = refusal.error === 'invalid_client' && {
-    headers: { 'www-authenticate': `Basic realm="${context.config.issuer}"` },
-  };
-  return { ...refusal, facts: { ...facts, ...refusal.facts }, ...challenged };
+  return challenged(context, { ...refusal, facts: { ...facts, ...refusal.facts } });
+}
+
+/** RFC 6749 section 5.2: who tried the Authorization header is told the scheme. */
+function challenged(context: Context, refusal: Refusal): Refusal {
+  if (refusal.error !== 'invalid_client') return refusal;
+  return { ...refusal, headers: { 'www-authenticate': `Basic realm="${context.config.issuer}"` } };
 }
 
 function readCredentials(
