@@ -11,6 +11,9 @@ const failed = 'client authentication failed';
 /** The longest time, in seconds, that an assertion may still be good for. */
 const longestLife = 300;
 
+/** The longest `jti`: each is remembered while its assertion is good. */
+const longestId = 256;
+
 /** A JWT signed with the client's key, good once. Source: RFC 7523 sections 2.2 and 3, OpenID Connect Core 1.0 section 9. */
 export const privateKeyJwt: ClientAuthMethodReader = {
   method: 'private_key_jwt',
@@ -53,9 +56,12 @@ async function checkAssertion(
       currentDate: new Date(now * 1000),
     });
     // One audience, and only this server: an assertion made for another server must be worth nothing here.
-    if (payload.aud !== issuer && payload.aud !== `${issuer}/token`)
+    const [audience, ...others] = [payload.aud].flat();
+    if (others.length > 0 || (audience !== issuer && audience !== `${issuer}/token`))
       return invalid('aud is neither the issuer nor its token endpoint');
     if ((payload.exp as number) > now + longestLife + 5) return invalid(`exp lies more than ${longestLife} s ahead`);
+    if (typeof payload.jti !== 'string' || payload.jti.length > longestId)
+      return invalid(`jti is not text of at most ${longestId} characters`);
     const until = Math.ceil(payload.exp as number) + 10;
     const key = `assertion:${client.clientId}:${payload.jti}`;
     const remembered = await context.store.commit([{ change: 'remember', key, now, until }]);
