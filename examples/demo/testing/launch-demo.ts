@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { type DemoSettings, type Part, parts, readSettings } from '../settings.ts';
+
+const root = resolve(import.meta.dirname, '..', '..', '..');
+
+/** Where Chromium is; undefined when there is none. */
+export const chromiumPath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium'].find((path) => path && existsSync(path));
+
+/** Opens a Chromium without a window. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath ?? '',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
+
+/** A demo that runs, as `npm start` starts it. `output` is what it has said so far. */
+export type LaunchedDemo = {
+  settings: DemoSettings;
+  launcher: ChildProcess;
+  output(): string;
+  /** Asks it to end, waits until it has, removes its data. */
+  close(): Promise<void>;
+};
+
+/** The environment of a demo on free ports, its data in a folder of its own. */
+export async function demoEnvironment(): Promise<NodeJS.ProcessEnv> {
+  const ports = await freePorts(Object.keys(parts).length);
+  const variables = (Object.keys(parts) as Part[]).map((part, index) => [parts[part].variable, String(ports[index])]);
+  const data = await mkdtemp(join(tmpdir(), 'tessera-demo-'));
+  return { ...process.env, ...Object.fromEntries(variables), DEMO_DATA: data };
+}
+
+/** Starts the demo through the project's launcher and waits until it is ready. Throws with its output if it ends before. */
+export async function launchDemo(env?: NodeJS.ProcessEnv): Promise<LaunchedDemo> {
+  const environment = env ?? (await demoEnvironment());
+  const settings = readSettings(environment);
+  const launcher = spawn(process.execPath, [join(root, 'scripts/run.mjs'), 'examples/demo/start.ts'], {
+    cwd: root,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const heard = new Promise<void>((resolve, reject) => {
+    const hear = (chunk: Buffer) => {
+      output += chunk;
+      if (/^Ready: /m.test(output)) resolve();
+    };
+    launcher.stdout?.on('data', hear);
+    launcher.stderr?.on('data', hear);
+    launcher.once('close', (code) => reject(new Error(`the demo ended with ${code}:\n${output}`)));
+  });
+  await heard;
+  return {
+    settings,
+    launcher,
+    output: () => output,
+    close: async () => {
+      await endProcess(launcher);
+      await rm(settings.data, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Asks a process to end and waits until it has; answers its exit code. */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  return gone;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const probes = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const probe = createServer();
+      await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+      return probe;
+    }),
+  );
+  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
+  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
+  return ports;
+}
