@@ -3,19 +3,18 @@ import type { ThrottleLimit } from './config/config.ts';
 import type { BucketRecord } from './store/records.ts';
 import type { Change, Store } from './store/store.ts';
 
-/** A bucket that a failure would fill, and its limit. */
-export type Counted = { key: string; limit: ThrottleLimit };
+/** A bucket that a failure would fill, and its limit. `ahead`: tries under way that may yet fill it. */
+export type Counted = { key: string; limit: ThrottleLimit; ahead?: number };
 
 /**
  * How long, in seconds, one must wait before the next try, or 0: when a bucket is full, until one failure has leaked out. Pure.
  */
 export function throttleWait(buckets: readonly BucketRecord[], counted: readonly Counted[], now: Seconds): Seconds {
   let wait = 0;
-  for (const { key, limit } of counted) {
-    const bucket = buckets.find((one) => one.key === key);
-    if (!bucket) continue;
+  for (const { key, limit, ahead = 0 } of counted) {
+    const bucket = buckets.find((one) => one.key === key) ?? { level: 0, at: now };
     const leakPerSecond = limit.failures / limit.window;
-    const level = Math.max(0, bucket.level - Math.max(0, now - bucket.at) * leakPerSecond);
+    const level = ahead + Math.max(0, bucket.level - Math.max(0, now - bucket.at) * leakPerSecond);
     if (level + 1 > limit.failures) wait = Math.max(wait, Math.ceil((level + 1 - limit.failures) / leakPerSecond));
   }
   return wait;
@@ -27,6 +26,8 @@ export class Throttle {
   readonly #now: () => Seconds;
   /** Keys that failed here lately: only these are looked up where each look-up would be felt. */
   readonly #failedLately = new Map<string, Seconds>();
+  /** How many tries are under way at this node, by key. */
+  readonly #underWay = new Map<string, number>();
 
   constructor(store: Store, now: () => Seconds) {
     this.#store = store;
@@ -45,6 +46,21 @@ export class Throttle {
     const now = this.#now();
     const suspects = counted.filter(({ key }) => (this.#failedLately.get(key) ?? 0) > now);
     return suspects.length === 0 ? 0 : this.wait(suspects);
+  }
+
+  /**
+   * Runs one try, telling it how many of the same key are ahead of it: parallel tries must not all pass before the first of them has been counted.
+   */
+  async inTurn<T>(key: string, attempt: (ahead: number) => Promise<T>): Promise<T> {
+    const ahead = this.#underWay.get(key) ?? 0;
+    this.#underWay.set(key, ahead + 1);
+    try {
+      return await attempt(ahead);
+    } finally {
+      const left = (this.#underWay.get(key) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(key, left);
+      else this.#underWay.delete(key);
+    }
   }
 
   /** Counts one failure. */

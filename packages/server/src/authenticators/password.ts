@@ -29,8 +29,21 @@ const longestPassword = 1024;
  * Source: OWASP Authentication Cheat Sheet; NIST SP 800-63B section 3.2.2.
  */
 export async function checkPassword(context: Context, attempt: PasswordAttempt): Promise<PasswordVerdict> {
-  const user = await context.store.findUser(attempt.username);
-  const counted = countersOf(context, attempt, user);
+  // Keyboards add a blank after a completed word; user names have none at their ends.
+  const username = attempt.username.trim();
+  const user = await context.store.findUser(username);
+  const [account, ...others] = countersOf(context, { ...attempt, username }, user);
+  return context.throttle.inTurn(account.key, (ahead) =>
+    judge(context, attempt, user, [{ ...account, ahead }, ...others]),
+  );
+}
+
+async function judge(
+  context: Context,
+  attempt: PasswordAttempt,
+  user: UserRecord | undefined,
+  counted: readonly Counted[],
+): Promise<PasswordVerdict> {
   const wait = await context.throttle.wait(counted);
   if (wait > 0) return { kind: 'throttled', wait, userId: user?.userId };
   const isPlausible = attempt.password.length > 0 && attempt.password.length <= longestPassword;
@@ -43,7 +56,8 @@ export async function checkPassword(context: Context, attempt: PasswordAttempt):
   return { kind: 'wrong', reason: user && isRight ? 'user_disabled' : 'credentials_wrong', userId: user?.userId };
 }
 
-function countersOf(context: Context, attempt: PasswordAttempt, user: UserRecord | undefined): Counted[] {
+/** The account's counter first. */
+function countersOf(context: Context, attempt: PasswordAttempt, user: UserRecord | undefined): [Counted, ...Counted[]] {
   const { account, source } = context.config.throttle;
   const known = user && attempt.knownBrowser(user.userId);
   if (known !== undefined) return [{ key: `account:${user?.userId}:${known}`, limit: account }];
