@@ -34,7 +34,11 @@ export const authorizationCode: GrantHandler = {
     const facts = { clientId: client.clientId };
     if (parameters.code === undefined)
       return refuse('invalid_request', 'parameter_missing', 'code is missing', { facts });
-    const guesses = [{ key: `code:${sourceOf(input.ip)}`, limit: context.config.throttle.source }];
+    // A web app hands on whatever its visitors bring: one who brings invented codes must not keep the others out.
+    const guesses =
+      client.authMethod === 'none'
+        ? [{ key: `code:${sourceOf(input.ip)}`, limit: context.config.throttle.source }]
+        : [];
     const wait = await context.throttle.waitIfFailedLately(guesses);
     if (wait > 0)
       return refuse('invalid_grant', 'throttled', `too many failures; try again in ${wait} s`, {
@@ -44,7 +48,7 @@ export const authorizationCode: GrantHandler = {
       });
     const code = openAuthorizationCode(context.rootKeys, parameters.code);
     if (!code) {
-      await context.throttle.failed(guesses);
+      if (guesses.length > 0) await context.throttle.failed(guesses);
       return refuse('invalid_grant', 'code_malformed', refused, { facts });
     }
     const mismatch = judgeHolder(code, request);
