@@ -26,8 +26,9 @@ export function adminAudience(issuer: string): string {
 }
 
 /**
- * The admin API as a resource server, built in: its scopes are granted to users with the role `admin`, those for reading also to users with the role
- * `auditor`, to nobody else. Who may give roles (`tessera:users:write`) may give themselves all of them.
+ * The admin API as a resource server, built in: of users, those with the role `admin` may have all its scopes, those with the role `auditor` the ones for
+ * reading, others none. A client acting for itself has those it is registered for. So whoever may give roles (`tessera:users:write`) or register clients
+ * (`tessera:clients:write`) may give themselves all of them.
  */
 export function adminResourceServer(issuer: string): ResourceServerRecord {
   const scopes = Object.keys(adminScopes);

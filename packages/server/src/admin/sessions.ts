@@ -1,3 +1,4 @@
+import type { Seconds } from '@tessera/protocol';
 import type { Actor } from '../events/event-types.ts';
 import { endingNow } from '../sessions/ending.ts';
 import { isSessionLive } from '../sessions/session.ts';
@@ -28,9 +29,9 @@ export type Session = Omit<SessionRecord, 'cookieDigest'> & { state: 'live' | 'e
 export type SessionStory = { session: Session; grants: Grant[]; events: EventRecord[] };
 
 /** A session without what nobody may see. */
-export function viewSession({ cookieDigest: _, ...rest }: SessionRecord, now: number): Session {
-  const state =
-    rest.endedAt !== null ? 'ended' : isSessionLive({ ...rest, cookieDigest: '' }, now) ? 'live' : 'expired';
+export function viewSession(record: SessionRecord, now: Seconds): Session {
+  const { cookieDigest: _, ...rest } = record;
+  const state = record.endedAt !== null ? 'ended' : isSessionLive(record, now) ? 'live' : 'expired';
   return { ...rest, state };
 }
 

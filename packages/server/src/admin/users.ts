@@ -3,7 +3,7 @@ import { userShape } from '../config/user-schema.ts';
 import { secretText } from '../config/value-schemas.ts';
 import type { Actor } from '../events/event-types.ts';
 import { endingNow } from '../sessions/ending.ts';
-import type { EndReason, UserRecord } from '../store/records.ts';
+import type { ConsentRecord, EndReason, UserRecord } from '../store/records.ts';
 import type { Change, NewEvent, Page } from '../store/store.ts';
 import {
   type AdminContext,
@@ -176,12 +176,12 @@ export async function removeUser(
     if (!present) return unknownUser(input.userId);
     const stale = checkVersion('this user', present.version, input.version);
     if (stale) return stale;
-    const consents = await context.store.list('consent', { prefix: `${present.userId}/`, limit: 1000 });
+    const consents = await consentsOf(context, present.userId);
     return {
       kind: 'write',
       changes: [
         { change: 'remove', kind: 'user', id: present.userId, expect: present.version },
-        ...consents.items.map(
+        ...consents.map(
           ({ consentId, version }): Change => ({
             change: 'remove',
             kind: 'consent',
@@ -195,6 +195,17 @@ export async function removeUser(
       value: ({ ended }) => ({ sessions: ended.sids.length, grants: ended.grantIds.length }),
     };
   });
+}
+
+async function consentsOf({ store }: AdminContext, userId: string): Promise<ConsentRecord[]> {
+  const found: ConsentRecord[] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.list('consent', { ...pageOf({ after, limit: 500 }), prefix: `${userId}/` });
+    found.push(...page.items);
+    after = page.next;
+  } while (after !== undefined);
+  return found;
 }
 
 /** The change that ends everything of a user. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { grantOf, sessionOf } from '../admin/test-context.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
@@ -241,6 +241,21 @@ describe('the commands', () => {
     assert.match((await shell.run('--help')).out, /serve .*\n/);
     assert.match((await shell.run('usr')).err, /unknown command 'usr'/);
   });
+});
+
+test('docs/cli.md lists every command', async () => {
+  const shell = await createTestShell();
+  const documented = await readFile(resolve(import.meta.dirname, '../../../../docs/cli.md'), 'utf8');
+  const listed = async (path: string): Promise<string[]> => {
+    const { out } = await shell.run(`${path} --help`);
+    const names = [...(out.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name);
+    const below = await Promise.all(names.map((name) => listed(`${path} ${name}`.trim())));
+    return names.length === 0 ? [path] : below.flat();
+  };
+  const commands = await listed('');
+  assert.ok(commands.length > 30);
+  for (const command of commands) assert.match(documented, new RegExp(`\`tessera ${command}[ \`]`));
+  await shell.close();
 });
 
 describe('init, check and doctor', () => {

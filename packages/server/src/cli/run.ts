@@ -22,13 +22,13 @@ const commands: Record<string, () => Promise<{ register: Register }>> = {
 export async function run(line: readonly string[], terminal: Terminal): Promise<number> {
   const program = new Command('tessera')
     .description('An OAuth 2.1 and OpenID Connect server that keeps a live session behind every token.')
-    .showHelpAfterError('(tessera --help tells what there is)')
-    .helpCommand(false);
+    .showHelpAfterError('(tessera --help tells what there is)');
   const [name = ''] = line;
   const load = Object.hasOwn(commands, name) ? [commands[name]] : Object.values(commands);
   for (const one of load) (await one?.())?.register(program, terminal);
   forEachCommand(program, (command) => {
     command.exitOverride();
+    command.helpCommand(false);
     command.configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text.trimEnd()),

@@ -69,6 +69,33 @@ describe('tessera serve', { timeout: 60_000 }, () => {
     await shell.close();
   });
 
+  test('a program made at the command line administers with its own token, within its scopes', async () => {
+    const { client_id, client_secret } = (
+      await shell.run(
+        "client add 'User import' --auth client_secret_basic --grant-type client_credentials --scope 'tessera:users:read tessera:users:write' --json",
+      )
+    ).json<{ client_id: string; client_secret: string }>();
+    const answer = await fetch(`${issuer}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${client_id}:${client_secret}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource: `${issuer}/admin/api` }),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const call = (path: string, init: RequestInit = {}) =>
+      fetch(`${issuer}/admin/api${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      });
+    const made = await call('/users', {
+      method: 'POST',
+      body: JSON.stringify({ username: 'grace', roles: ['clerk'] }),
+    });
+    assert.equal(made.status, 201);
+    assert.match((await shell.run('user show grace')).out, /roles +clerk/);
+    assert.equal((await call('/sessions')).status, 403);
+    assert.match((await shell.run('events --type user.created')).out, /by admin/);
+  });
+
   const askToken = async (clientId: string, secret: string) => {
     const answer = await fetch(`${issuer}/token`, {
       method: 'POST',

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Hono } from 'hono';
 import type { Output } from '../../http/message.ts';
@@ -264,6 +266,16 @@ describe('the OpenAPI document', async () => {
       if (body !== undefined) assert.ok(source.includes(`-d '${body}'`), source);
     }
   });
+});
+
+test('docs/admin-api.md lists every operation with its scope', () => {
+  const rows = readFileSync(resolve(import.meta.dirname, '../../../../../docs/admin-api.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  for (const { method, path, scope } of adminOperations) {
+    const row = rows.find((line) => line.includes(`\`${method.toUpperCase()} ${path}\``));
+    assert.ok(row?.includes(`\`${scope}\``), `${method.toUpperCase()} ${path} with ${scope}`);
+  }
 });
 
 describe('the admin API', () => {
