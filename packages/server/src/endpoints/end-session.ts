@@ -8,8 +8,9 @@ import { forgetSessionCookie, readBrowser } from '../interaction/browser.ts';
 import { signedOutPage, signOutPage } from '../pages/index.ts';
 import { seal, unseal } from '../secrets/sealed.ts';
 import { endingNow } from '../sessions/ending.ts';
+import { isSessionLive } from '../sessions/session.ts';
 import type { ClientRecord, SessionRecord } from '../store/records.ts';
-import { readIdTokenHint } from '../tokens/id-token-hint.ts';
+import { type IdTokenHint, readIdTokenHint } from '../tokens/id-token-hint.ts';
 import { ownForm, readOwnForm, withCookies } from './own-form.ts';
 import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 
@@ -17,7 +18,7 @@ import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 type SignOutRequest = { clientId?: string; back?: string; uiLocales?: string };
 
 /**
- * The end-session endpoint: an app asks that the user be signed out. With an ID token of this very session it is done at once; otherwise the user is asked, since anybody can send a
+ * The end-session endpoint: an app asks that the user be signed out. With an ID token of this very session, or of one whose cookie this browser has lost, it is done at once; otherwise the user is asked, since anybody can send a
  * browser here. Source: OpenID Connect RP-Initiated Logout 1.0 sections 2 to 4.
  */
 export async function endSessionEndpoint(context: Context, input: Input): Promise<Output> {
@@ -54,7 +55,7 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
     }),
     ...(ui_locales !== undefined && { uiLocales: ui_locales.slice(0, 128) }),
   };
-  const { session } = await readBrowser(context, input);
+  const session = (await readBrowser(context, input)).session ?? (await hintedSession(context, hint));
   if (!session) return finish(context, request, 0);
   if (hint?.sid === session.sid && hint.sub === session.userId)
     return finish(context, request, await endSession(context, session, client));
@@ -108,6 +109,15 @@ export function signedOutEndpoint(context: Context, input: Input): Output {
 /** The address of the page after a sign-out. */
 export function signedOutUrl(context: Context, shown: { apps: number; devices?: number }): string {
   return `${context.config.issuer}/signed-out?request=${seal(context.rootKeys, 'authorization-request', { signedOut: shown }, context.random)}`;
+}
+
+/**
+ * The live session that an ID token names: a browser that was closed has lost its cookie, while the apps in it live on and their user believes in "sign out". Who holds the ID
+ * token is the app it was made for.
+ */
+async function hintedSession(context: Context, hint: IdTokenHint | undefined): Promise<SessionRecord | undefined> {
+  const session = hint?.sid === undefined ? undefined : await context.store.getSession(hint.sid);
+  return session?.userId === hint?.sub && session && isSessionLive(session, context.now()) ? session : undefined;
 }
 
 function finish(context: Context, request: SignOutRequest, apps: number): Output {
