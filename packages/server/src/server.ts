@@ -8,7 +8,7 @@ import type { Seconds } from '@tessera/protocol';
 import { type Logger, pino } from 'pino';
 import { authorizeAdmin } from './admin/authorize-admin.ts';
 import { createAdminApi } from './admin/rest/admin-api.ts';
-import { adminResourceServer } from './admin/scopes.ts';
+import { adminResourceServer } from './admin-resource-server.ts';
 import type { Config } from './config/config.ts';
 import { applyDeclarations } from './config/declare.ts';
 import type { Context } from './context.ts';

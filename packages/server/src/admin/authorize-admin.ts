@@ -1,9 +1,9 @@
+import { adminAudience } from '../admin-resource-server.ts';
 import type { Context } from '../context.ts';
 import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
 import type { Input } from '../http/message.ts';
 import { answerRefusal, refuse } from '../http/refusal.ts';
 import type { Authorize } from './rest/operation-route.ts';
-import { adminAudience } from './scopes.ts';
 
 /** Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with the scope. Source: RFC 6750 section 3.1, RFC 9449 section 7. */
 export function authorizeAdmin(context: Context): Authorize {
@@ -20,7 +20,7 @@ export function authorizeAdmin(context: Context): Authorize {
       ip: '',
       onGone: () => undefined,
     };
-    const presented = await presentedAccessToken(context, input, `${new URL(context.config.issuer).origin}${pathname}`);
+    const presented = await presentedAccessToken(context, input, `${context.config.issuer}${pathname}`);
     if (presented.kind === 'refuse') return answerRefusal(context, input, 'admin', presented);
     const { claims, user } = presented;
     const scheme = claims.cnf ? 'DPoP' : 'Bearer';

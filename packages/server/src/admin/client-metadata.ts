@@ -1,10 +1,7 @@
-import { formatScope, parseScope, type Seconds } from '@tessera/protocol';
-import type { DeclaredClient } from '../config/config.ts';
+import { formatScope, type Seconds } from '@tessera/protocol';
+import type { ClientMetadata } from '../config/client-record.ts';
 import { secretEnds } from '../secrets/client-secret-overlap.ts';
 import type { ClientRecord } from '../store/records.ts';
-
-/** A client's metadata as the configuration file spells them; the secret is never among them. */
-export type ClientMetadata = Omit<DeclaredClient, 'client_secret'>;
 
 /** A client as administrators see one. */
 export type Client = ClientMetadata & {
@@ -44,36 +41,6 @@ export function metadataOf(record: ClientRecord): ClientMetadata {
     consent: record.consent,
     offlineAccess: record.offlineAccess,
     disabled: record.disabled,
-  };
-}
-
-/** What a client's record holds of its metadata. */
-export function recordFieldsOf(
-  metadata: ClientMetadata,
-): Omit<ClientRecord, 'version' | 'secretDigests' | 'epoch' | 'declared' | 'createdAt' | 'updatedAt'> {
-  return {
-    clientId: metadata.client_id,
-    name: metadata.client_name,
-    authMethod: metadata.token_endpoint_auth_method,
-    jwks: metadata.jwks?.keys ?? [],
-    redirectUris: metadata.redirect_uris,
-    postLogoutRedirectUris: metadata.post_logout_redirect_uris,
-    grantTypes: metadata.grant_types,
-    scopes: parseScope(metadata.scope) ?? [],
-    idTokenAlgorithm: metadata.id_token_signed_response_alg,
-    ...(metadata.logo_uri === undefined ? {} : { logoUri: metadata.logo_uri }),
-    ...(metadata.policy_uri === undefined ? {} : { policyUri: metadata.policy_uri }),
-    ...(metadata.tos_uri === undefined ? {} : { tosUri: metadata.tos_uri }),
-    defaultResources: metadata.defaultResources,
-    resources: metadata.resources,
-    strategy: metadata.strategy,
-    lifetimes: metadata.lifetimes,
-    rotation: metadata.rotation,
-    pkce: metadata.pkce,
-    dpop: metadata.dpop,
-    consent: metadata.consent,
-    offlineAccess: metadata.offlineAccess,
-    disabled: metadata.disabled,
   };
 }
 

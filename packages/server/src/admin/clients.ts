@@ -1,4 +1,5 @@
 import { day, type Seconds } from '@tessera/protocol';
+import { type ClientMetadata, recordFieldsOf } from '../config/client-record.ts';
 import { clientShape, parseClient } from '../config/client-schema.ts';
 import type { Problem } from '../config/problem.ts';
 import { seconds } from '../config/value-schemas.ts';
@@ -9,7 +10,7 @@ import { randomSecret } from '../secrets/random.ts';
 import { rememberLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import type { ClientRecord, EndReason } from '../store/records.ts';
 import type { Change, NewEvent, Page } from '../store/store.ts';
-import { type Client, type ClientMetadata, metadataOf, recordFieldsOf, viewClient } from './client-metadata.ts';
+import { type Client, metadataOf, viewClient } from './client-metadata.ts';
 import {
   type AdminContext,
   type Attempt,

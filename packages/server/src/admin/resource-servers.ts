@@ -1,3 +1,4 @@
+import { adminResourceServer } from '../admin-resource-server.ts';
 import type { DeclaredResourceServer } from '../config/config.ts';
 import { concealed, type Problem } from '../config/problem.ts';
 import { parseResourceServer, resourceServerShape } from '../config/resource-server-schema.ts';
@@ -24,7 +25,6 @@ import {
   refuse,
   refuseProblems,
 } from './operation.ts';
-import { adminResourceServer } from './scopes.ts';
 
 const { id, secret: _secret, ...chosen } = resourceServerShape;
 

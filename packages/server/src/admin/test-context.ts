@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Seconds } from '@tessera/protocol';
 import { pino } from 'pino';
+import { adminResourceServer } from '../admin-resource-server.ts';
 import type { Config } from '../config/config.ts';
 import { checkConfig } from '../config/schema.ts';
 import { RefusalJournal } from '../events/refusal-journal.ts';
@@ -14,7 +15,6 @@ import { openSqliteStore } from '../store/sqlite/open.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import type { Outcome } from './operation.ts';
 import type { AdminApiContext } from './rest/operation-route.ts';
-import { adminResourceServer } from './scopes.ts';
 
 /** What the tests of the admin API work with: a store of its own, and the clock in the test's hand. */
 export type TestContext = AdminApiContext & { clock: { now: Seconds }; close(): Promise<void> };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AdminContext, done, type Outcome } from '../admin/operation.ts';
-import { adminResourceServer } from '../admin/scopes.ts';
+import { adminResourceServer } from '../admin-resource-server.ts';
 import { readConfig } from '../config/read-config.ts';
 import { Registry } from '../registry.ts';
 import { Passwords } from '../secrets/password.ts';

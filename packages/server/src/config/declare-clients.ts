@@ -1,9 +1,9 @@
-import { parseScope } from '@tessera/protocol';
 import { digestClientSecret, matchesClientSecret } from '../secrets/client-secret.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { rememberLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import type { ClientRecord } from '../store/records.ts';
 import type { Change, NewEvent } from '../store/store.ts';
+import { recordFieldsOf } from './client-record.ts';
 import type { DeclaredClient } from './config.ts';
 import { changedKeys, type Declaration, type DeclaringWithConfig } from './declare.ts';
 import { listAll } from './list-all.ts';
@@ -92,37 +92,15 @@ function toRecord(
   rootKeys: RootKeys,
   now: number,
 ): ClientRecord {
-  const record: ClientRecord = {
-    clientId: client.client_id,
+  return {
+    ...recordFieldsOf(client),
     version: before?.version ?? 0,
-    name: client.client_name,
-    authMethod: client.token_endpoint_auth_method,
     secretDigests: secretDigests(client.client_secret, before?.secretDigests ?? [], rootKeys),
-    jwks: client.jwks?.keys ?? [],
-    redirectUris: client.redirect_uris,
-    postLogoutRedirectUris: client.post_logout_redirect_uris,
-    grantTypes: client.grant_types,
-    scopes: parseScope(client.scope) ?? [],
-    defaultResources: client.defaultResources,
-    resources: client.resources,
-    strategy: client.strategy,
-    lifetimes: client.lifetimes,
-    rotation: client.rotation,
-    pkce: client.pkce,
-    dpop: client.dpop,
-    consent: client.consent,
-    offlineAccess: client.offlineAccess,
-    idTokenAlgorithm: client.id_token_signed_response_alg,
     epoch: before?.epoch ?? 0,
-    disabled: client.disabled,
     declared: true,
     createdAt: before?.createdAt ?? now,
     updatedAt: now,
   };
-  if (client.logo_uri !== undefined) record.logoUri = client.logo_uri;
-  if (client.policy_uri !== undefined) record.policyUri = client.policy_uri;
-  if (client.tos_uri !== undefined) record.tosUri = client.tos_uri;
-  return record;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { adminResourceServer } from '../admin/scopes.ts';
+import { adminResourceServer } from '../admin-resource-server.ts';
 import { foldName } from '../store/user-names.ts';
 import type { DeclaredClient, DeclaredResourceServer, DeclaredUser } from './config.ts';
 import type { Parsed } from './parse-section.ts';

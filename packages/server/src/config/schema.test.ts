@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { adminResourceServer } from '../admin/scopes.ts';
+import { adminResourceServer } from '../admin-resource-server.ts';
 import { formatProblems } from './problem.ts';
 import { ConfigError, type ConfigFile, checkConfig, parseConfig } from './schema.ts';
 

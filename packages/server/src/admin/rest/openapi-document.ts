@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { adminAudience, adminScopes } from '../scopes.ts';
+import { adminAudience, adminScopes } from '../../admin-resource-server.ts';
 import { type AnyOperation, basePath } from './operation-route.ts';
 import { problemSchema } from './problem.ts';
 

@@ -1,11 +1,11 @@
 import type { Hono, Context as HonoContext } from 'hono';
 import type { z } from 'zod';
+import type { AdminScope } from '../../admin-resource-server.ts';
 import { parseSection, type Values } from '../../config/parse-section.ts';
 import type { Context } from '../../context.ts';
 import type { Actor } from '../../events/event-types.ts';
 import type { Output } from '../../http/message.ts';
 import { type AdminContext, done, type Outcome, refuse, refuseProblems } from '../operation.ts';
-import type { AdminScope } from '../scopes.ts';
 import { answerProblem } from './problem.ts';
 import { readJsonBody } from './request-body.ts';
 

@@ -1,4 +1,4 @@
-import type { ResourceServerRecord } from '../store/records.ts';
+import type { ResourceServerRecord } from './store/records.ts';
 
 /** The scopes of the admin API, in words for the consent page. */
 export const adminScopes = {
