@@ -332,7 +332,7 @@ const foreigner = fc
           clients.filter((one) => one !== grant.client),
           other,
         );
-        if (way === 'wrong key' && grant.client.isKeyed)
+        if (grant.client.isKeyed && (way === 'wrong key' || (way === 'refresh' && other > 1)))
           return assertRefused(await world.refresh(grant.client, token, true, world.otherKey));
         if (way === 'introspect')
           return assert.equal(await world.isActive(stranger.isPublic ? 'orders-api' : stranger.name, token), false);
@@ -343,29 +343,38 @@ const foreigner = fc
     ),
   );
 
-/** A token with a broken seal is worth nothing and ends nothing, whatever it is used for. */
+/**
+ * A token with a broken seal is worth nothing and ends nothing, whatever it is used for; nor is one that is sealed rightly, with a leaked key, around a secret
+ * that is not the grant's.
+ */
 const forger = fc
   .record({
     grant: fc.nat(6),
     back: fc.nat(3),
     byte: fc.nat(71),
     bit: fc.nat(7),
+    hasKey: fc.boolean(),
     way: fc.constantFrom('refresh' as const, 'revoke' as const),
   })
-  .map(({ grant: index, back, byte, bit, way }) =>
+  .map(({ grant: index, back, byte, bit, hasKey, way }) =>
     command(
-      `forger(grant ${index} back, ${back} generations behind, bit ${bit} of byte ${byte}, ${way})`,
+      `forger(grant ${index} back, ${back} generations behind, ${hasKey ? 'with the key' : `bit ${bit} of byte ${byte}`}, ${way})`,
       (model) => model.grants.length > 0,
       async (model, world) => {
         const grant = pickLate(model.grants, index);
-        const bytes = Buffer.from((grant.tokens[Math.max(1, grant.generation - back)] as string).slice(4), 'base64url');
-        bytes[byte] = (bytes[byte] as number) ^ (1 << bit);
-        const forged = `tsr_${bytes.toString('base64url')}`;
+        const token = grant.tokens[Math.max(1, grant.generation - back)] as string;
+        const forged = hasKey ? world.forgeWithKey(token) : flipBit(token, byte, bit);
         if (way === 'refresh') return assertRefused(await world.refresh(grant.client, forged, true));
         assert.equal((await world.revoke(grant.client, forged)).status, 200);
       },
     ),
   );
+
+function flipBit(token: string, byte: number, bit: number): string {
+  const bytes = Buffer.from(token.slice(4), 'base64url');
+  bytes[byte] = (bytes[byte] as number) ^ (1 << bit);
+  return `tsr_${bytes.toString('base64url')}`;
+}
 
 /** Its own client revokes by any generation there ever was. */
 const revoke = fc.record({ grant: fc.nat(6), back: fc.nat(4) }).map(({ grant: index, back }) =>
@@ -455,6 +464,32 @@ const lapse = fc
     ),
   );
 
+/** To the very second at which a window or a limit ends, or to one of its neighbours. */
+const lapseToEdge = fc
+  .record({
+    grant: fc.nat(6),
+    edge: fc.constantFrom('window', 'window', 'idle', 'end', 'access token'),
+    by: fc.constantFrom(-1, 0, 0, 1, 1),
+  })
+  .map(({ grant: index, edge, by }) =>
+    command(
+      `lapseToEdge(${edge} of grant ${index} back, ${by})`,
+      (model) => model.grants.length > 0 && edgeOf(model, index, edge) + by > model.now,
+      async (model, world) => {
+        const seconds = edgeOf(model, index, edge) + by - model.now;
+        world.advance(seconds);
+        model.now += seconds;
+      },
+    ),
+  );
+
+function edgeOf(model: Model, index: number, edge: string): number {
+  const grant = pickLate(model.grants, index);
+  if (edge === 'window') return grant.rotatedAt + grant.client.window;
+  if (edge === 'access token') return grant.accessTokens.at(-1)?.exp ?? 0;
+  return edge === 'idle' ? grant.idleAt : grant.endsAt;
+}
+
 const clockJumpsBack = fc.constantFrom(1, 2).map((back) =>
   command(
     `clockJumpsBack(${back} s)`,
@@ -482,13 +517,14 @@ const weights: [fc.Arbitrary<Command>, number][] = [
   [refresh, 16],
   [replayOld, 10],
   [refreshInParallel, 4],
-  [foreigner, 4],
-  [forger, 3],
+  [foreigner, 6],
+  [forger, 4],
   [revoke, 2],
   [signOut, 2],
   [signOutEverywhere, 1],
   [endByAdmin, 2],
-  [lapse, 14],
+  [lapse, 8],
+  [lapseToEdge, 8],
   [clockJumpsBack, 3],
   [restart, 1],
 ];

@@ -10,6 +10,11 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT }
 import type { Random } from '../../packages/server/src/secrets/random.ts';
 import { type RootKey, RootKeys } from '../../packages/server/src/secrets/root-keys.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
+import {
+  grantSecretBytes,
+  openRefreshToken,
+  sealRefreshToken,
+} from '../../packages/server/src/tokens/refresh-token.ts';
 import { TestBrowser } from '../test-browser.ts';
 import { basic, ordersApi, secret } from '../test-server.ts';
 import { type ClientTraits, clients, limits } from './model.ts';
@@ -193,6 +198,14 @@ export class World {
       { token, ...(client.isPublic && { client_id: client.name }) },
       client.isPublic ? {} : basic(client.name),
     );
+  }
+
+  /** The token of the same grant and generation, sealed rightly around another secret. */
+  forgeWithKey(token: string): string {
+    const { rootKeys } = this.server.context;
+    const opened = openRefreshToken(rootKeys, token);
+    assert.ok(opened);
+    return sealRefreshToken(rootKeys, { ...opened, secret: Buffer.alloc(grantSecretBytes, 1) }) as string;
   }
 
   async isActive(asker: string, token: string): Promise<boolean> {
