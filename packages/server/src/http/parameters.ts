@@ -19,7 +19,8 @@ export function readParameters(text: string): ParametersResult {
   const parameters: Parameters = Object.create(null);
   const repeated: Record<string, string[]> = Object.create(null);
   let count = 0;
-  for (const [name, value] of new URLSearchParams(text)) {
+  // URLSearchParams takes one leading question mark for a separator; others take it for a letter of the first name.
+  for (const [name, value] of new URLSearchParams(text.startsWith('?') ? `?${text}` : text)) {
     if (++count > 100) return refuse('there are more than 100 parameters');
     if (value === '') continue;
     if (/[\0\ufffd]/.test(value) || /[\0\ufffd]/.test(name))
