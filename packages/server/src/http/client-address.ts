@@ -45,5 +45,5 @@ export function sourceOf(ip: string): string {
 }
 
 function unmapped(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  return /^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address;
 }
