@@ -27,7 +27,10 @@ export async function authenticateClient(
   const { method, credentials } = presented;
   const facts = { clientId: credentials.clientId };
   const counted: Counted[] = [
-    { key: `client:${credentials.clientId}:${sourceOf(input.ip)}`, limit: context.config.throttle.client },
+    {
+      key: `client:${credentials.clientId.slice(0, 256)}:${sourceOf(input.ip)}`,
+      limit: context.config.throttle.client,
+    },
     { key: `source:${sourceOf(input.ip)}`, limit: context.config.throttle.source },
   ];
   const wait = method === 'none' ? 0 : await context.throttle.waitIfFailedLately(counted);

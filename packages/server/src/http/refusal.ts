@@ -41,6 +41,9 @@ export function refuse(
   return { kind: 'refuse', error, reason, description, ...more };
 }
 
+/** The longest id, or value expected or got, that is written down. */
+const longestFact = 256;
+
 /** A short random id under which a refusal is found again. */
 export function newRefusalId(context: Pick<Context, 'random'>): string {
   return Buffer.from(context.random(9)).toString('base64url');
@@ -49,7 +52,8 @@ export function newRefusalId(context: Pick<Context, 'random'>): string {
 /** Writes the refusal down (log, metric, event) and returns its id. */
 export function recordRefusal(context: Context, input: Input, endpoint: string, refusal: Refusal): string {
   const refusalId = refusal.refusalId ?? newRefusalId(context);
-  const { reason, error, description, facts } = refusal;
+  const { reason, error, description } = refusal;
+  const facts = bounded(refusal.facts);
   context.metrics.refusals.inc({ endpoint, reason });
   context.log.info({ refusalId, endpoint, error, reason, description, ...facts, ip: input.ip }, 'refused');
   if (refusal.refusalId === undefined)
@@ -59,11 +63,16 @@ export function recordRefusal(context: Context, input: Input, endpoint: string, 
       error,
       reason,
       description,
-      facts: facts ?? {},
+      facts,
       origin: originOf(input),
       ...(refusal.event && { event: refusal.event }),
     });
   return refusalId;
+}
+
+/** What a client calls itself may be as long as a body: as much of it is kept as a right one can have. */
+function bounded(facts: RefusalFacts = {}): RefusalFacts {
+  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [name, value.slice(0, longestFact)]));
 }
 
 /** A description as it may stand in `error_description`: no quotation marks, backslashes or anything but printable ASCII. Source: RFC 6749 section 5.2. */
