@@ -58,7 +58,10 @@ export function tooLarge(context: Context, input: Input): Output {
   const refusal = refuse('invalid_request', 'request_too_large', `the body is larger than ${mostBodyBytes} bytes`, {
     status: 413,
   });
-  return withGeneralHeaders(context, answerRefusal(context, input, input.path, refusal));
+  return withGeneralHeaders(
+    context,
+    answerRefusal(context, input, byPath.get(input.path)?.path ?? 'elsewhere', refusal),
+  );
 }
 
 async function answerRoute(context: Context, routed: Routed, route: Route, input: Input): Promise<Output> {
