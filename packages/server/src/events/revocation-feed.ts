@@ -46,6 +46,11 @@ export class RevocationFeed {
   ): Promise<PollAnswer> {
     const limit = Math.min(mostSets, Math.max(1, request.maxEvents ?? 100));
     const deadline = this.#context.nowMs() + waitMs;
+    const receiverGone = { isGone: false, wake: () => {} };
+    onGone(() => {
+      receiverGone.isGone = true;
+      receiverGone.wake();
+    });
     for (;;) {
       const asOfMs = await this.#context.follower.catchUp();
       // Only now: the place may have been given by a node that was ahead of this one.
@@ -53,8 +58,8 @@ export class RevocationFeed {
       const found = await this.#after(receiver, place ?? 0, limit);
       const isIdle = found.entries.length === 0 && place !== undefined;
       const remainingMs = deadline - this.#context.nowMs();
-      if (isIdle && !request.returnImmediately && remainingMs > 0 && !this.#closed) {
-        await this.#sleep(remainingMs, onGone);
+      if (isIdle && !request.returnImmediately && remainingMs > 0 && !this.#closed && !receiverGone.isGone) {
+        await this.#sleep(remainingMs, receiverGone);
         continue;
       }
       const sets = Object.fromEntries(
@@ -172,7 +177,7 @@ export class RevocationFeed {
     return `${this.#context.follower.position.epoch}.${position}`;
   }
 
-  #sleep(ms: number, onGone: (listener: () => void) => void): Promise<void> {
+  #sleep(ms: number, receiverGone: { wake: () => void }): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
@@ -181,7 +186,7 @@ export class RevocationFeed {
       };
       const timer = setTimeout(wake, ms);
       this.#waiting.add(wake);
-      onGone(wake);
+      receiverGone.wake = wake;
     });
   }
 }
