@@ -487,7 +487,7 @@ function edgeOf(model: Model, index: number, edge: string): number {
   const grant = pickLate(model.grants, index);
   if (edge === 'window') return grant.rotatedAt + grant.client.window;
   if (edge === 'access token') return grant.accessTokens.at(-1)?.exp ?? 0;
-  return edge === 'idle' ? grant.idleAt : grant.endsAt;
+  return edge === 'idle' ? (grant.idleAt ?? 0) : grant.endsAt;
 }
 
 const clockJumpsBack = fc.constantFrom(1, 2).map((back) =>
@@ -501,11 +501,17 @@ const clockJumpsBack = fc.constantFrom(1, 2).map((back) =>
   ),
 );
 
-const restart = fc.boolean().map((rotate) =>
+/** A restart, often under another root key; whoever lost an answer just before comes again right after it. */
+const restart = fc.record({ rotate: fc.boolean(), retry: fc.boolean() }).map(({ rotate, retry }) =>
   command(
-    `restart(${rotate ? 'with another root key' : 'as it was'})`,
+    `restart(${rotate ? 'with another root key' : 'as it was'}${retry ? ', then retries' : ''})`,
     () => true,
-    async (_model, world) => world.restart(rotate),
+    async (model, world) => {
+      await world.restart(rotate);
+      for (const grant of retry ? model.grants : [])
+        if (grant.generation > 1 && model.judge(grant, grant.generation - 1, true) === 'replay')
+          await present(model, world, grant, grant.generation - 1, true);
+    },
   ),
 );
 
@@ -526,7 +532,7 @@ const weights: [fc.Arbitrary<Command>, number][] = [
   [lapse, 8],
   [lapseToEdge, 8],
   [clockJumpsBack, 3],
-  [restart, 1],
+  [restart, 2],
 ];
 
 export const commands: fc.Arbitrary<Command>[] = weights.flatMap(([arbitrary, weight]) =>

@@ -10,20 +10,33 @@ export type ClientTraits = {
   /** Whether it may have offline grants. */
   offline: boolean;
   window: Seconds;
-  /** A cap of its own beside the end of the session. */
-  absolute: Seconds | undefined;
+  strategy: 'server-backed' | 'sliding' | 'sliding-revocable';
+  /** Null: use does not extend. */
+  idle: Seconds | null;
+  absolute: Seconds;
 };
 
 /** Limits small enough for a run to meet all of them. */
-export const limits = { accessToken: 60, code: 30, idle: 120, absolute: 400, session: 600, raceWindow: 10 };
+export const limits = { accessToken: 60, code: 30, session: 600, raceWindow: 10 };
 
-/** All kinds of clients the verdict table tells apart. */
+const confidential = { isPublic: false, isKeyed: false, offline: true } as const;
+const open = { isPublic: true, rotates: true, offline: false } as const;
+
+/** All kinds of clients that the verdict table and the lifetimes tell apart; the idle limit of the first is shorter than an access token lives. */
 export const clients: readonly ClientTraits[] = [
-  { name: 'spa', isPublic: true, rotates: true, isKeyed: false, offline: false, window: 30, absolute: limits.absolute },
-  { name: 'strict', isPublic: true, rotates: true, isKeyed: false, offline: false, window: 0, absolute: undefined },
-  { name: 'web', isPublic: false, rotates: true, isKeyed: false, offline: true, window: 10, absolute: limits.absolute },
-  { name: 'steady', isPublic: false, rotates: false, isKeyed: false, offline: true, window: 30, absolute: 400 },
-  { name: 'keyed', isPublic: true, rotates: true, isKeyed: true, offline: false, window: 5, absolute: limits.absolute },
+  { name: 'spa', ...open, isKeyed: false, window: 30, strategy: 'sliding-revocable', idle: 40, absolute: 400 },
+  { name: 'strict', ...open, isKeyed: false, window: 0, strategy: 'server-backed', idle: null, absolute: 90 },
+  { name: 'keyed', ...open, isKeyed: true, window: 5, strategy: 'sliding-revocable', idle: 120, absolute: 400 },
+  { name: 'web', ...confidential, rotates: true, window: 10, strategy: 'sliding', idle: 120, absolute: 400 },
+  {
+    name: 'steady',
+    ...confidential,
+    rotates: false,
+    window: 30,
+    strategy: 'sliding-revocable',
+    idle: 120,
+    absolute: 400,
+  },
 ];
 
 export type Session = { sid: string; user: string; endsAt: Seconds; ended: boolean };
@@ -50,7 +63,7 @@ export type Grant = {
   /** The generation the honest client has in its hands: lower than the stored one after a lost answer. */
   held: number;
   rotatedAt: Seconds;
-  idleAt: Seconds;
+  idleAt: Seconds | null;
   endsAt: Seconds;
   ended: boolean;
   accessTokens: { text: string; exp: Seconds }[];
@@ -81,24 +94,24 @@ export class Model {
   }
 
   isLive(grant: Grant): boolean {
-    return !grant.ended && this.now < grant.endsAt && this.now < grant.idleAt;
+    return !grant.ended && this.now < grant.endsAt && (grant.idleAt === null || this.now < grant.idleAt);
   }
 
   /** The moments that a clock which jumps back must not cross: whether they were noticed is not told from outside. */
   crosses(back: Seconds): boolean {
     const moments = [
-      ...this.grants.flatMap((grant) => [grant.idleAt, grant.endsAt]),
+      ...this.grants.flatMap((grant) => [grant.idleAt ?? 0, grant.endsAt]),
       ...[...this.sessions.values()].map((one) => one.endsAt),
     ];
     return moments.some((moment) => moment > this.now - back && moment <= this.now);
   }
 
-  birth(code: Code): Pick<Grant, 'idleAt' | 'endsAt'> {
+  birth({ client, kind, session }: Code): Pick<Grant, 'idleAt' | 'endsAt'> {
     const caps: Seconds[] = [];
-    if (code.client.absolute !== undefined) caps.push(this.now + code.client.absolute);
-    if (code.kind === 'session') caps.push(code.session.endsAt);
+    if (client.strategy !== 'sliding' || kind === 'offline') caps.push(this.now + client.absolute);
+    if (kind === 'session') caps.push(session.endsAt);
     const endsAt = Math.min(...caps);
-    return { endsAt, idleAt: Math.min(this.now + limits.idle, endsAt) };
+    return { endsAt, idleAt: client.idle === null ? null : Math.min(this.now + client.idle, endsAt) };
   }
 
   /** What the table says of a token of that generation, presented by its own client. */
@@ -114,16 +127,18 @@ export class Model {
   }
 
   use(grant: Grant, expected: 'rotate' | 'reissue'): void {
-    const slid = Math.min(Math.max(this.now + limits.idle, grant.idleAt), grant.endsAt);
+    const { idle } = grant.client;
+    const before = grant.idleAt ?? 0;
+    const slid = idle === null ? null : Math.min(Math.max(this.now + idle, before), grant.endsAt);
     if (expected === 'rotate') {
       grant.generation++;
       grant.rotatedAt = this.now;
       grant.idleAt = slid;
-    } else if (slid - grant.idleAt > limits.idle / 20) grant.idleAt = slid;
+    } else if (slid !== null && idle !== null && slid - before > idle / 20) grant.idleAt = slid;
   }
 
   accessTokenExpiry(grant: Grant): Seconds {
-    return Math.min(this.now + limits.accessToken, grant.idleAt, grant.endsAt);
+    return Math.min(this.now + limits.accessToken, grant.idleAt ?? grant.endsAt, grant.endsAt);
   }
 
   /** Ends a session and its session grants; `all`: its offline ones too. */

@@ -6,7 +6,7 @@ import { Model } from './model.ts';
 import { browserCount, World } from './world.ts';
 
 /** How many interleavings are tried; `TESSERA_PROPERTY_RUNS` raises it, `TESSERA_PROPERTY_SEED` and `TESSERA_PROPERTY_PATH` repeat a failure. */
-const numRuns = Number(process.env.TESSERA_PROPERTY_RUNS ?? 45);
+const numRuns = Number(process.env.TESSERA_PROPERTY_RUNS ?? 70);
 const { TESSERA_PROPERTY_SEED: seed, TESSERA_PROPERTY_PATH: path, TESSERA_PROPERTY_REPLAY: replayPath } = process.env;
 
 describe('sessions, grants and generations under any interleaving', () => {

@@ -55,8 +55,7 @@ function worldConfig(): ConfigFile {
     lifetimes: {
       accessToken: limits.accessToken,
       authorizationCode: limits.code,
-      idle: limits.idle,
-      absolute: limits.absolute,
+      absolute: 400,
       session: limits.session,
       sso: 200,
       retryWindow: 30,
@@ -70,11 +69,16 @@ function worldConfig(): ConfigFile {
         redirect_uris: [redirectUri(client)],
         scope: 'openid orders:read',
         consent: 'skip' as const,
-        strategy: client.absolute === undefined ? ('sliding' as const) : ('sliding-revocable' as const),
+        strategy: client.strategy,
         offlineAccess: client.offline,
         rotation: client.rotates,
         dpop: client.isKeyed ? ('required' as const) : ('optional' as const),
-        lifetimes: { retryWindow: client.window },
+        lifetimes: {
+          retryWindow: client.window,
+          ...(client.idle !== null && { idle: client.idle }),
+          // `sliding` has no cap of its own; for its offline grants the server's counts.
+          ...(client.strategy !== 'sliding' && { absolute: client.absolute }),
+        },
       })),
       { client_id: 'orders-api', client_secret: secret, grant_types: ['client_credentials' as const] },
     ],
