@@ -6,6 +6,9 @@ import type { Change, Store } from './store/store.ts';
 /** A bucket that a failure would fill, and its limit. `ahead`: tries under way that may yet fill it. */
 export type Counted = { key: string; limit: ThrottleLimit; ahead?: number };
 
+/** What fractions of a failure may be off by: whoever was told to wait so long is not told to wait again. */
+const roundingError = 1e-6;
+
 /**
  * How long, in seconds, one must wait before the next try, or 0: when a bucket is full, until one failure has leaked out. Pure.
  */
@@ -15,7 +18,8 @@ export function throttleWait(buckets: readonly BucketRecord[], counted: readonly
     const bucket = buckets.find((one) => one.key === key) ?? { level: 0, at: now };
     const leakPerSecond = limit.failures / limit.window;
     const level = ahead + Math.max(0, bucket.level - Math.max(0, now - bucket.at) * leakPerSecond);
-    if (level + 1 > limit.failures) wait = Math.max(wait, Math.ceil((level + 1 - limit.failures) / leakPerSecond));
+    const tooFull = level + 1 - limit.failures;
+    if (tooFull > roundingError) wait = Math.max(wait, Math.ceil(tooFull / leakPerSecond - roundingError));
   }
   return wait;
 }
