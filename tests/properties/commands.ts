@@ -468,7 +468,7 @@ const lapse = fc
 const lapseToEdge = fc
   .record({
     grant: fc.nat(6),
-    edge: fc.constantFrom('window', 'window', 'idle', 'end', 'access token'),
+    edge: fc.constantFrom('window', 'window', 'idle', 'end', 'access token', 'code'),
     by: fc.constantFrom(-1, 0, 0, 1, 1),
   })
   .map(({ grant: index, edge, by }) =>
@@ -486,6 +486,7 @@ const lapseToEdge = fc
 function edgeOf(model: Model, index: number, edge: string): number {
   const grant = pickLate(model.grants, index);
   if (edge === 'window') return grant.rotatedAt + grant.client.window;
+  if (edge === 'code') return grant.createdAt + limits.raceWindow;
   if (edge === 'access token') return grant.accessTokens.at(-1)?.exp ?? 0;
   return edge === 'idle' ? (grant.idleAt ?? 0) : grant.endsAt;
 }
