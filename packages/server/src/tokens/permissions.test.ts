@@ -191,5 +191,20 @@ describe("A18: a user's permissions at resource servers", () => {
     },
   ];
   for (const { name, roles, servers, expected } of cases)
-    it(name, () => assert.deepEqual(permissionsOf(roles && { roles }, servers), expected));
+    it(name, () =>
+      assert.deepEqual(
+        permissionsOf(
+          roles && { roles },
+          servers,
+          servers.flatMap((one) => Object.keys(one.scopes)),
+        ),
+        expected,
+      ),
+    );
+
+  it('one that is a scope is told only where the scope was granted', () => {
+    const { permissions } = permissionsOf({ roles: ['editor', 'auditor'] }, [orders, reports], ['reports:read']);
+    assert.ok(permissions.includes('reports:read') && permissions.includes('may-approve'));
+    assert.ok(!permissions.includes('orders:write'));
+  });
 });

@@ -29,10 +29,14 @@ export function judgeScopes(
   return judgement;
 }
 
-/** What a user's roles give at these resource servers: the roles that mean something there, and everything they permit. Pure. */
+/**
+ * What a user's roles give at these resource servers: the roles that mean something there, and what they permit. A permission that is a scope too is the app's only when that
+ * scope was granted: an app that may read must not carry the user's permission to write. Pure.
+ */
 export function permissionsOf(
   user: Pick<UserRecord, 'roles'> | undefined,
   resourceServers: readonly ResourceServerRecord[],
+  scopes: readonly string[],
 ): { roles: string[]; permissions: string[] } {
   const roles = new Set<string>();
   const permissions = new Set<string>();
@@ -40,7 +44,8 @@ export function permissionsOf(
     for (const role of user?.roles ?? []) {
       if (!Object.hasOwn(server.roles, role)) continue;
       roles.add(role);
-      for (const permission of server.roles[role] ?? []) permissions.add(permission);
+      for (const permission of server.roles[role] ?? [])
+        if (!Object.hasOwn(server.scopes, permission) || scopes.includes(permission)) permissions.add(permission);
     }
   return { roles: [...roles], permissions: [...permissions] };
 }

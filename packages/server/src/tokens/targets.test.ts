@@ -121,6 +121,7 @@ describe('where tokens will be used', () => {
     assert.equal(described[0], described[1]);
   });
 
+  const anything = { resources: 'any' as const, defaultResources: [] };
   const narrowed: { name: string; granted: string[]; asked: string[]; expected: string[] | string }[] = [
     {
       name: 'a refresh without resource reaches all that was granted',
@@ -157,10 +158,18 @@ describe('where tokens will be used', () => {
     { name: 'one after the other they can', granted: [orders, old], asked: [old], expected: [old] },
   ];
   for (const { name, granted, asked, expected } of narrowed)
-    it(name, async () => assert.deepEqual(shown(await narrowTargets(context, granted, asked)), expected));
+    it(name, async () => assert.deepEqual(shown(await narrowTargets(context, anything, granted, asked)), expected));
+
+  it('what the client may not reach any more is left out, and refused when nothing else is left', async () => {
+    const limited = { resources: [reports], defaultResources: [] };
+    assert.deepEqual(shown(await narrowTargets(context, limited, [orders, reports], [])), [reports]);
+    const refused = 'invalid_target resource_not_granted';
+    assert.deepEqual(shown(await narrowTargets(context, limited, [orders, reports], [orders])), refused);
+    assert.deepEqual(shown(await narrowTargets(context, limited, [orders], [])), refused);
+  });
 
   it('a resource server that was removed since is a mere audience', async () => {
-    const targets = (await narrowTargets(context, ['https://removed.example', orders], [])) as Targets;
+    const targets = (await narrowTargets(context, anything, ['https://removed.example', orders], [])) as Targets;
     assert.deepEqual(targets.audiences, ['https://removed.example', orders]);
     assert.deepEqual(
       targets.resourceServers.map((one) => one.resourceServerId),

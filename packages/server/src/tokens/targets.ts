@@ -44,22 +44,30 @@ export async function findTargets(
 }
 
 /**
- * Narrows what a grant reaches to what a token request names; without `resource`, all of it. One token has one format and one signature, so resource servers that differ
+ * Narrows what a grant reaches, as far as the client may reach it still, to what a token request names; without `resource`, all of it. One token has one format and one signature, so resource servers that differ
  * in these must be asked for one at a time. Source: RFC 8707 section 2.2.
  */
 export async function narrowTargets(
   context: Pick<Context, 'registry' | 'config'>,
+  client: Pick<ClientRecord, 'resources' | 'defaultResources'>,
   granted: readonly string[],
   asked: readonly string[],
 ): Promise<Targets | Refusal> {
-  const beyond = asked.find((audience) => !granted.includes(audience));
+  const reached = granted.filter(
+    (audience) =>
+      audience === context.config.issuer ||
+      client.resources === 'any' ||
+      client.resources.includes(audience) ||
+      client.defaultResources.includes(audience),
+  );
+  const beyond = asked.length > 0 || reached.length > 0 ? asked.find((one) => !reached.includes(one)) : granted[0];
   if (beyond !== undefined)
     return refuse(
       'invalid_target',
       'resource_not_granted',
       `resource "${printable(beyond)}" is not among those granted`,
     );
-  return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : [...granted]));
+  return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : reached));
 }
 
 /** Refuses targets whose resource servers want different kinds of tokens. */

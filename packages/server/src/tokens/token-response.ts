@@ -23,7 +23,7 @@ export async function planIssue(
   user: UserRecord,
 ): Promise<IssuePlan | Refusal> {
   const facts = { clientId: request.client.clientId, grantId: grant.grantId };
-  const targets = await narrowTargets(context, grant.resources, request.resources);
+  const targets = await narrowTargets(context, request.client, grant.resources, request.resources);
   if (targets.kind === 'refuse') return { ...targets, facts: { ...facts, ...targets.facts } };
   const asked = request.parameters.scope === undefined ? grant.scopes : parseScope(request.parameters.scope);
   if (!asked)
@@ -62,7 +62,7 @@ export function issueUnderGrant(
     audiences,
     resourceServers,
     scopes: plan.scopes,
-    ...permissionsOf(user, resourceServers),
+    ...permissionsOf(user, resourceServers, plan.scopes),
     jkt,
     issuerEpoch: grant.issuerEpoch,
     iat: now,
