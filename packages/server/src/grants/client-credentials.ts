@@ -17,12 +17,12 @@ export const clientCredentials: GrantHandler = {
     const asked = parameters.scope === undefined ? client.scopes : parseScope(parameters.scope);
     if (!asked)
       return refuse('invalid_scope', 'parameter_invalid', 'scope has a character that a scope cannot have', { facts });
-    const found = await findTargets(context, client, request.resources, asked);
+    const judged = judgeScopes(asked, client, undefined, await context.registry.resourceServers());
+    const found = await findTargets(context, client, request.resources, judged.allowed);
     const targets = found.kind === 'refuse' ? found : oneKindOfToken(found);
-    if (targets.kind === 'refuse') return { ...targets, facts: { ...facts, ...targets.facts } };
-
-    const judged = judgeScopes(asked, client, undefined, targets.resourceServers);
-    const beyond = [...judged.refused, ...(context.config.unknownScopes === 'refuse' ? judged.unknown : [])][0];
+    const scopes = targets.kind === 'refuse' ? judged.allowed : scopesAt(targets, judged.allowed);
+    const dropped = [...judged.unknown, ...judged.allowed.filter((scope) => !scopes.includes(scope))];
+    const beyond = [...judged.refused, ...(context.config.unknownScopes === 'refuse' ? dropped : [])][0];
     if (parameters.scope !== undefined && beyond !== undefined)
       return refuse(
         'invalid_scope',
@@ -30,6 +30,7 @@ export const clientCredentials: GrantHandler = {
         `scope "${printable(beyond)}" is not one this client may have`,
         { facts },
       );
+    if (targets.kind === 'refuse') return { ...targets, facts: { ...facts, ...targets.facts } };
 
     if (request.dpop.kind === 'proof') {
       const remembered = await context.store.commit([request.dpop.remember]);
@@ -37,7 +38,6 @@ export const clientCredentials: GrantHandler = {
     }
     const now = context.now();
     const exp = accessTokenExpiry(context.config, client, targets.resourceServers, undefined, now);
-    const scopes = scopesAt(targets, judged.allowed);
     const jkt = proofKey(request);
     const accessToken = issueAccessToken(context, {
       client,
