@@ -24,9 +24,9 @@ export class PeerDatabase {
         model TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, grant_id TEXT, user_code TEXT, uid TEXT, consumed_at INTEGER, expires_at INTEGER,
         PRIMARY KEY (model, id)
       ) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS payloads_grant ON payloads (model, grant_id) WHERE grant_id IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS payloads_user_code ON payloads (model, user_code) WHERE user_code IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS payloads_uid ON payloads (model, uid) WHERE uid IS NOT NULL;
+      CREATE INDEX IF NOT EXISTS payloads_grant ON payloads (grant_id, model) WHERE grant_id IS NOT NULL;
+      CREATE INDEX IF NOT EXISTS payloads_user_code ON payloads (user_code, model) WHERE user_code IS NOT NULL;
+      CREATE INDEX IF NOT EXISTS payloads_uid ON payloads (uid, model) WHERE uid IS NOT NULL;
       CREATE TABLE IF NOT EXISTS accounts (
         id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, body TEXT NOT NULL
       ) STRICT, WITHOUT ROWID;`);
@@ -47,13 +47,16 @@ export class PeerDatabase {
       `INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, NULL, ?)
        ON CONFLICT DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id, user_code = excluded.user_code, uid = excluded.uid, expires_at = excluded.expires_at`,
     );
+    // Named, because the planner would rather read through all rows of a model by the primary key.
     const columns = 'payload, consumed_at AS consumedAt, expires_at AS expiresAt';
     const find = db.prepare(`SELECT ${columns} FROM payloads WHERE model = ? AND id = ?`);
-    const findByUserCode = db.prepare(`SELECT ${columns} FROM payloads WHERE model = ? AND user_code = ?`);
-    const findByUid = db.prepare(`SELECT ${columns} FROM payloads WHERE model = ? AND uid = ?`);
+    const findByUserCode = db.prepare(
+      `SELECT ${columns} FROM payloads INDEXED BY payloads_user_code WHERE model = ? AND user_code = ?`,
+    );
+    const findByUid = db.prepare(`SELECT ${columns} FROM payloads INDEXED BY payloads_uid WHERE model = ? AND uid = ?`);
     const consume = db.prepare('UPDATE payloads SET consumed_at = ? WHERE model = ? AND id = ?');
     const destroy = db.prepare('DELETE FROM payloads WHERE model = ? AND id = ?');
-    const revoke = db.prepare('DELETE FROM payloads WHERE model = ? AND grant_id = ?');
+    const revoke = db.prepare('DELETE FROM payloads INDEXED BY payloads_grant WHERE model = ? AND grant_id = ?');
     return {
       upsert: (id, payload, expiresIn) =>
         this.write(() => {

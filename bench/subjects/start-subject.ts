@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import type { SubjectOptions, SubjectReady } from './subject-program.ts';
 
 /** A subject's process. */
-export type RunningSubject = SubjectReady & { pid: number; startedMs: number; stop(): Promise<void> };
+export type RunningSubject = SubjectReady & {
+  pid: number;
+  /** Starts the profiler of its main thread, or stops it and returns what it recorded. */
+  profile(what: 'start' | 'stop'): Promise<unknown>;
+  stop(): Promise<void>;
+};
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
@@ -76,7 +81,6 @@ export async function startSubject(
   options: SubjectOptions,
   flags: string[] = [],
 ): Promise<RunningSubject> {
-  const startedMs = performance.now();
   const command = programCommand(program, JSON.stringify(options), 'first', flags);
   let child: ChildProcess | undefined;
   const ready = await new Promise<SubjectReady>((resolve, reject) => {
@@ -89,7 +93,20 @@ export async function startSubject(
     child.once('exit', (code) => reject(new Error(`${program} stopped with ${code} before it was ready`)));
   });
   const process = child as ChildProcess;
-  return { ...ready, pid: process.pid as number, startedMs, stop: () => stopProgram(process) };
+  return {
+    ...ready,
+    pid: process.pid as number,
+    profile: (what) =>
+      new Promise((resolve) => {
+        process.on('message', function take(message: { profiled?: unknown }) {
+          if (message.profiled === undefined) return;
+          process.off('message', take);
+          resolve(message.profiled);
+        });
+        process.send({ profile: what });
+      }),
+    stop: () => stopProgram(process),
+  };
 }
 
 /** A port nobody listens on. */

@@ -1,3 +1,5 @@
+import { Session } from 'node:inspector/promises';
+
 /** What a subject's program is started with, as JSON in its first argument. `sessions`: how many signed-in browsers it prepares before it listens. */
 export type SubjectOptions = { port: number; folder: string; sessions: number };
 
@@ -13,6 +15,20 @@ export function runSubject(
   const end = () => void stop().finally(() => process.exit(0));
   process.once('disconnect', end);
   process.once('SIGTERM', end);
+  const profiler = new Session();
+  process.on('message', async (message: { profile?: 'start' | 'stop' }) => {
+    if (message.profile === 'start') {
+      profiler.connect();
+      await profiler.post('Profiler.enable');
+      await profiler.post('Profiler.setSamplingInterval', { interval: 200 });
+      await profiler.post('Profiler.start');
+      process.send?.({ profiled: null });
+    } else if (message.profile === 'stop') {
+      const { profile } = await profiler.post('Profiler.stop');
+      profiler.disconnect();
+      process.send?.({ profiled: profile });
+    }
+  });
   start(options).then(
     (ready) => process.send?.({ ready }),
     (error: unknown) => {

@@ -1,0 +1,107 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runLoad } from './load/run-load.ts';
+import { describeTarget } from './load/target.ts';
+import { readOptions } from './options.ts';
+import { scenarios } from './scenarios/scenarios.ts';
+import { freePort, pinGenerator, startSubject } from './subjects/start-subject.ts';
+
+/**
+ * Says what a request of one scenario costs this server, function by function and thread by thread. Usage: node scripts/run.mjs bench/profile.ts SCENARIO [SECONDS].
+ */
+const [name = 'refresh', seconds = '6'] = process.argv.slice(2);
+
+type ProfileNode = {
+  id: number;
+  callFrame: { functionName: string; url: string; lineNumber: number };
+  children?: number[];
+};
+type Profile = { nodes: ProfileNode[]; samples: number[]; timeDeltas: number[] };
+
+const folder = mkdtempSync('/var/tmp/tessera-profile-');
+pinGenerator();
+try {
+  await profile(folder);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(0);
+
+async function profile(folder: string): Promise<void> {
+  const scenario = scenarios.find((one) => one.name === name);
+  const options = readOptions(['--quick']);
+  if (!scenario || options === 'help')
+    throw new Error(`"${name}" is none of ${scenarios.map((one) => one.name).join(', ')}`);
+  const subject = await startSubject('tessera.ts', { port: await freePort(), folder, sessions: options.plan.sessions });
+  try {
+    const target = await describeTarget(subject.issuer, subject);
+    const prepared = await scenario.prepare(target, options.plan);
+    const limit = {
+      milliseconds: Number(seconds) * 1000,
+      operations: scenario.mostOperations ?? Number.POSITIVE_INFINITY,
+    };
+    await prepared.beforeRound?.(limit.operations);
+    await runLoad(target, 64, { ...limit, milliseconds: limit.milliseconds / 2 }, prepared.operation);
+    await prepared.beforeRound?.(limit.operations);
+    const threads = threadSeconds(subject.pid);
+    await subject.profile('start');
+    const round = await runLoad(target, 64, limit, prepared.operation);
+    const recorded = (await subject.profile('stop')) as Profile;
+    print(round.operations, threads, threadSeconds(subject.pid), recorded);
+  } finally {
+    await subject.stop();
+  }
+}
+
+function print(operations: number, before: Map<string, number>, after: Map<string, number>, profile: Profile): void {
+  const micros = (totalMicros: number) => (totalMicros / operations).toFixed(1).padStart(7);
+  console.log(
+    `${name}: ${operations} requests by 64 callers\n\nµs a request, by thread (processor time; the profiler's own is in it)`,
+  );
+  for (const [thread, seconds] of after) {
+    const used = seconds - (before.get(thread) ?? 0);
+    if (used > 0.001) console.log(`${micros(used * 1e6)}  ${thread}`);
+  }
+  const { self, inclusive } = sum(profile);
+  const show = (times: Map<string, number>, count: number) => {
+    for (const [key, value] of [...times].sort((a, b) => b[1] - a[1]).slice(0, count))
+      console.log(`${micros(value)}  ${key}`);
+  };
+  console.log('\nµs a request in the main thread, by function and what it calls');
+  show(new Map([...inclusive].filter(([key]) => key.includes('packages/') || key.startsWith('('))), 60);
+  console.log('\nµs a request in the main thread, by function alone');
+  show(self, 60);
+}
+
+function sum({ nodes, samples, timeDeltas }: Profile): { self: Map<string, number>; inclusive: Map<string, number> } {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id] as const)));
+  const self = new Map<string, number>();
+  const inclusive = new Map<string, number>();
+  for (const [index, id] of samples.entries()) {
+    const delta = timeDeltas[index] ?? 0;
+    const own = keyOf(byId.get(id) as ProfileNode);
+    self.set(own, (self.get(own) ?? 0) + delta);
+    const seen = new Set<string>();
+    for (let at: number | undefined = id; at !== undefined; at = parents.get(at))
+      seen.add(keyOf(byId.get(at) as ProfileNode));
+    for (const key of seen) inclusive.set(key, (inclusive.get(key) ?? 0) + delta);
+  }
+  return { self, inclusive };
+}
+
+function keyOf({ callFrame: { functionName, url, lineNumber } }: ProfileNode): string {
+  const file = url.replace(/^file:\/\//, '').replace(/^.*\/(packages|node_modules)\//, '$1/');
+  return file === '' ? functionName : `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`;
+}
+
+/** The processor time of each thread so far, by name; threads of one name together. */
+function threadSeconds(pid: number): Map<string, number> {
+  const seconds = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const read = (file: string) => readFileSync(join('/proc', String(pid), 'task', thread, file), 'latin1').trim();
+    const key = Number(thread) === pid ? 'main thread' : read('comm');
+    seconds.set(key, (seconds.get(key) ?? 0) + Number(read('schedstat').split(' ')[0]) / 1e9);
+  }
+  return seconds;
+}
