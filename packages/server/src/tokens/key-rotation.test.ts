@@ -217,6 +217,21 @@ describe('signing keys in the store', () => {
       assert.deepEqual(await states(workshop.store, 'ES256'), ['current', 'retired', 'retired']);
     }));
 
+  it('after its root key was refused a key that was announced is not the one that signs at once', () =>
+    withWorkshop(async (workshop) => {
+      await rotateSigningKeys(workshop, policy);
+      await rotateByCommand(workshop, ['ES256'], false, { kind: 'cli' });
+      const refusing = new RootKeys([
+        { id: 'AAAAAA', secret: new Uint8Array(32), state: 'refused' },
+        { id: 'BBBBBA', secret: new Uint8Array(32).fill(2), state: 'current' },
+      ]);
+      await rotateByCommand({ ...workshop, rootKeys: refusing }, ['ES256'], true, { kind: 'server' });
+      const keys = new SigningKeys(refusing);
+      keys.load(await readSigningKeys(workshop.store));
+      assert.ok(holds(keys, keys.sign('ES256', 'JWT', {})));
+      assert.deepEqual(await states(workshop.store, 'ES256'), ['current', 'retired', 'retired']);
+    }));
+
   it('a revoked key is published no more, verifies no more, and another signs', () =>
     withWorkshop(async (workshop) => {
       const keys = new SigningKeys(rootKeys);

@@ -5,7 +5,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Actor } from '../events/event-types.ts';
 import type { Random } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
-import { seal } from '../secrets/sealed.ts';
+import { seal, unseal } from '../secrets/sealed.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 import type { Change, NewEvent, Store } from '../store/store.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './signing-keys.ts';
@@ -91,7 +91,10 @@ export async function rotateByCommand(
     const now = workshop.now();
     for (const algorithm of algorithms) {
       const current = keys.find((key) => key.algorithm === algorithm && key.state === 'current');
-      const next = keys.find((key) => key.algorithm === algorithm && key.state === 'next');
+      const announced = keys.find((key) => key.algorithm === algorithm && key.state === 'next');
+      const next = announced && isOpenable(workshop, announced) ? announced : undefined;
+      // Encrypted under a root key that was refused since: it could never sign.
+      if (announced && !next) changes.push(putKey(announced, { state: 'retired', retiredAt: now }));
       const successor = next ?? (await createKey(workshop, algorithm, atOnce ? 'current' : 'next'));
       if (!next) {
         changes.push({ change: 'put', kind: 'signing_key', expect: 'absent', record: successor });
@@ -179,6 +182,10 @@ async function addStep(workshop: KeyWorkshop, step: KeyStep, changes: Change[], 
     if (step.retire) changes.push(putKey(step.retire, { state: 'retired', retiredAt: at }));
     events.push({ type: 'key.activated', at, actor, data: { kid: step.key.kid, algorithm: step.key.algorithm } });
   } else changes.push({ change: 'remove', kind: 'signing_key', id: step.key.kid, expect: step.key.version });
+}
+
+function isOpenable({ rootKeys }: KeyWorkshop, key: SigningKeyRecord): boolean {
+  return unseal(rootKeys, 'stored-secret', key.encryptedPrivateJwk) !== undefined;
 }
 
 function putKey(key: SigningKeyRecord, changed: Partial<SigningKeyRecord>): Change {
