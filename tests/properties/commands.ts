@@ -483,6 +483,30 @@ const lapseToEdge = fc
     ),
   );
 
+/** The answer to a rotation, or to two, is lost; the client comes again with its old token about when the window ends. */
+const retryAtEdge = fc
+  .record({
+    grant: fc.nat(6),
+    lost: fc.integer({ min: 1, max: 2 }),
+    by: fc.constantFrom(-1, 0, 1),
+    answersNonce: fc.boolean(),
+  })
+  .map(({ grant: index, lost, by, answersNonce }) =>
+    command(
+      `retryAtEdge(grant ${index} back, ${lost} lost, window ${by < 0 ? by : `+${by}`} s${answersNonce ? ', nonce' : ''})`,
+      (model) => model.grants.length > 0 && pickLate(model.grants, index).client.window + by >= 0,
+      async (model, world) => {
+        const grant = pickLate(model.grants, index);
+        const old = grant.generation;
+        for (let time = 0; time < lost; time++)
+          if (!(await present(model, world, grant, grant.generation, false))) return;
+        world.advance(grant.client.window + by);
+        model.now += grant.client.window + by;
+        await present(model, world, grant, old, answersNonce);
+      },
+    ),
+  );
+
 function edgeOf(model: Model, index: number, edge: string): number {
   const grant = pickLate(model.grants, index);
   if (edge === 'window') return grant.rotatedAt + grant.client.window;
@@ -531,7 +555,8 @@ const weights: [fc.Arbitrary<Command>, number][] = [
   [signOutEverywhere, 1],
   [endByAdmin, 2],
   [lapse, 8],
-  [lapseToEdge, 8],
+  [lapseToEdge, 6],
+  [retryAtEdge, 5],
   [clockJumpsBack, 3],
   [restart, 2],
 ];
