@@ -154,15 +154,16 @@ async function createContext(options: ServerOptions): Promise<Context> {
 }
 
 /** Drops what is at hand of records that changed, wherever they were changed. */
-function takeNotice(context: Context, events: readonly EventRecord[]): void {
+async function takeNotice(context: Context, events: readonly EventRecord[]): Promise<void> {
   for (const { type, clientId } of events) {
     if (type.startsWith('client.') && clientId !== undefined) context.registry.forgetClient(clientId);
     if (type.startsWith('resource_server.')) context.registry.forgetResourceServers();
-    if (type.startsWith('key.'))
-      reloadSigningKeys(context).catch((error: unknown) =>
-        context.log.error({ error: String(error) }, 'the signing keys could not be read'),
-      );
   }
+  // Awaited: the feed must not tell of a revoked key under that key.
+  if (events.some(({ type }) => type.startsWith('key.')))
+    await reloadSigningKeys(context).catch((error: unknown) =>
+      context.log.error({ error: String(error) }, 'the signing keys could not be read'),
+    );
 }
 
 /** Remembers the longest access token lifetime in force: endings must be told for that long. */

@@ -4,10 +4,13 @@ import type { EventRecord, Store } from '../store/store.ts';
 const slice = 500;
 const gatherMs = 10;
 
+/** Takes notice of new events. What it must do before anybody acts on them is awaited. */
+export type EventSubscriber = (events: readonly EventRecord[]) => void | Promise<void>;
+
 /** Reads each event once, soon after its commit, whoever committed it, and hands it to all subscribers of this process, in order. */
 export class EventFollower {
   readonly #store: Store;
-  readonly #subscribers = new Set<(events: readonly EventRecord[]) => void>();
+  readonly #subscribers = new Set<EventSubscriber>();
   readonly #nowMs: () => number;
   readonly #onFailure: (error: unknown) => void;
   #position = 0;
@@ -35,7 +38,7 @@ export class EventFollower {
   }
 
   /** Calls back with each slice of new events. Returns the end of it. */
-  subscribe(subscriber: (events: readonly EventRecord[]) => void): () => void {
+  subscribe(subscriber: EventSubscriber): () => void {
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
   }
@@ -78,7 +81,7 @@ export class EventFollower {
       const last = events.at(-1);
       if (last) {
         this.#position = last.position;
-        for (const subscriber of this.#subscribers) subscriber(events);
+        await Promise.all([...this.#subscribers].map((subscriber) => subscriber(events)));
       }
       if (events.length < slice) return asOfMs;
     }

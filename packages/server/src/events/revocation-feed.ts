@@ -10,7 +10,8 @@ export type FeedReceiver = { audiences: readonly string[] };
 const atHand = 4096;
 const mostSets = 500;
 
-type Entry = { event: EventRecord; signed?: string };
+/** `signed` once it was asked for, by that key. */
+type Entry = { event: EventRecord; signed?: { text: string; kid: string | undefined } };
 
 /**
  * The revocation feed: what has ended, told to edges as Security Event Tokens by long polling. It keeps nothing about its receivers: what a receiver acknowledges is its place in the
@@ -83,11 +84,6 @@ export class RevocationFeed {
 
   #take(events: readonly EventRecord[]): void {
     const revocations = events.filter((event) => revocationTypes.includes(event.type));
-    // What a revoked key signed must be signed anew by its successor.
-    if (revocations.some((event) => event.type === 'key.revoked')) {
-      this.#mark = undefined;
-      for (const entry of this.#recent) delete entry.signed;
-    }
     if (revocations.length === 0) return;
     this.#recent.push(...revocations.map((event) => ({ event })));
     if (this.#recent.length > atHand) {
@@ -143,23 +139,26 @@ export class RevocationFeed {
   }
 
   #signed(entry: Entry): string {
-    if (entry.signed !== undefined) return entry.signed;
     const { event } = entry;
     const { config, signingKeys } = this.#context;
+    const kid = signingKeys.currentKid('ES256');
+    // What a revoked or retired key signed is signed anew by its successor.
+    if (entry.signed?.kid === kid && entry.signed !== undefined) return entry.signed.text;
     const revocation = revocationOfEvent(event, config.issuer);
     if (!revocation) throw new TypeError(`event: ${event.type} at position ${event.position} is not a revocation`);
-    entry.signed = signingKeys.sign('ES256', securityEventType, {
+    const text = signingKeys.sign('ES256', securityEventType, {
       iss: config.issuer,
       jti: this.#jti(event.position),
       iat: event.at,
       ...securityEventOf(revocation, event.at),
     });
-    return entry.signed;
+    entry.signed = { text, kid };
+    return text;
   }
 
   #signMark(position: number, asOfMs: number): string {
     const { config, signingKeys, now } = this.#context;
-    const key = `${position}/${asOfMs}`;
+    const key = `${position}/${asOfMs}/${signingKeys.currentKid('ES256')}`;
     if (this.#mark?.key !== key)
       this.#mark = {
         key,
