@@ -12,6 +12,8 @@ export class Registry {
   readonly #store: Store;
   readonly #builtIn: readonly ResourceServerRecord[];
   readonly #clients = new Map<string, ClientRecord>();
+  /** Counts what was forgotten: what was read before that may be old, and is not kept. */
+  #forgotten = 0;
   #resourceServers: Promise<Map<string, ResourceServerRecord>> | undefined;
 
   /** `builtIn`: resource servers the server brings itself, such as its admin API. */
@@ -24,8 +26,9 @@ export class Registry {
   async client(clientId: string): Promise<ClientRecord | undefined> {
     const known = this.#clients.get(clientId);
     if (known) return known;
+    const forgotten = this.#forgotten;
     const found = await this.#store.get('client', clientId);
-    if (!found) return undefined;
+    if (!found || forgotten !== this.#forgotten) return found;
     if (this.#clients.size >= clientsAtHand) this.#clients.delete(this.#clients.keys().next().value as string);
     this.#clients.set(clientId, found);
     return found;
@@ -44,6 +47,7 @@ export class Registry {
   /** Drops what is at hand of a client, so that the next request reads it. */
   forgetClient(clientId: string): void {
     this.#clients.delete(clientId);
+    this.#forgotten++;
   }
 
   /** Drops what is at hand of resource servers. */
