@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { decodeJwt } from '@tessera/protocol';
 import { systemRandom } from '../secrets/random.ts';
 import { RootKeys } from '../secrets/root-keys.ts';
@@ -138,6 +138,15 @@ describe('D10: the schedule of signing keys', () => {
 describe('signing keys in the store', () => {
   const rootKeys = new RootKeys([{ id: 'AAAAAA', secret: new Uint8Array(32).fill(1), state: 'current' }]);
 
+  /** Keys of RS256 and EdDSA that rest all the time: making an RSA key is slow. */
+  let others: SigningKeyRecord[] = [];
+  before(async () => {
+    const store = await openSqliteStore({ file: ':memory:' });
+    const made = await rotateSigningKeys({ store, rootKeys, random: systemRandom, now: () => start }, policy);
+    others = made.filter((one) => one.algorithm !== 'ES256').map((one) => ({ ...one, activatedAt: start + 1_000_000 }));
+    await store.close();
+  });
+
   async function withWorkshop(
     work: (
       workshop: { store: Store; rootKeys: RootKeys; random: typeof systemRandom; now: () => number },
@@ -146,6 +155,7 @@ describe('signing keys in the store', () => {
   ) {
     const store = await openSqliteStore({ file: ':memory:' });
     const clock = { now: start };
+    for (const record of others) await store.commit([{ change: 'put', kind: 'signing_key', expect: 'absent', record }]);
     try {
       await work({ store, rootKeys, random: systemRandom, now: () => clock.now }, clock);
     } finally {
@@ -196,7 +206,7 @@ describe('signing keys in the store', () => {
           assert.ok(holds(keys, text), 'a token outlived its key');
         }
       }
-      assert.ok(published.size > 6, 'keys did change');
+      assert.ok(published.size >= others.length + 4, 'keys did change');
     }));
 
   it('by command a successor is announced, and a second command announces no other', () =>
