@@ -1,5 +1,5 @@
+import { demoPassword } from './people.ts';
 import type { DemoSettings } from './settings.ts';
-import { demoPassword } from './tessera.config.ts';
 
 /** What the terminal says when everything answers. The last line is for programs that wait for it. */
 export function banner({ issuer, app, api, notes, data }: DemoSettings): string {

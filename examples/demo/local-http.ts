@@ -1,5 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const longestWaitMs = 30_000;
 
 /** Listens on this machine alone. */
 export async function listenOnLoopback(server: Server, port: number): Promise<void> {
@@ -23,6 +26,17 @@ export async function closeServer(server: Server): Promise<void> {
 export async function isPortFree(port: number): Promise<boolean> {
   for (const host of ['127.0.0.1', '::1']) if (!(await canListen(port, host))) return false;
   return true;
+}
+
+/** Waits until an address answers with success. Throws `RangeError` when it does not within half a minute. */
+export async function untilAnswered(url: string): Promise<void> {
+  const giveUpAt = Date.now() + longestWaitMs;
+  for (let pauseMs = 20; ; pauseMs = Math.min(250, pauseMs * 1.5)) {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+    if (response?.ok) return;
+    if (Date.now() > giveUpAt) throw new RangeError(`${url} did not answer within ${longestWaitMs / 1000} s`);
+    await sleep(pauseMs);
+  }
 }
 
 /** The JSON object a request brings, at most 16 KiB; undefined for anything else. */

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
+/** Where Node keeps what it made of the sources. */
+export const compileCache = resolve(import.meta.dirname, '..', '..', '.cache', 'compiled');
+
 /**
  * Calls `stop` once, and then ends this process, when somebody asks for it or when whoever started it is gone: the channel to the launcher closes even if that was
  * killed with -9. `hasLauncher`: whether there is such a channel to watch.
@@ -40,6 +43,7 @@ export function endWithLauncher(stop: () => Promise<void>): void {
 export function startPart(program: string): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, resolve(import.meta.dirname, program)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   });
 }
 

@@ -1,18 +1,17 @@
 // What `npm start` runs: four programs on this machine, and a page that shows what they do.
 import type { ChildProcess } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { createDemoApp } from './app/app-server.ts';
+import { enableCompileCache } from 'node:module';
 import { banner } from './banner.ts';
-import { isPortFree } from './local-http.ts';
-import { createNotesApp } from './notes/notes-app.ts';
-import { endWhenTold, startPart, stopPart } from './process-life.ts';
+import { isPortFree, untilAnswered } from './local-http.ts';
+import { compileCache, endWhenTold, startPart, stopPart } from './process-life.ts';
 import { type DemoSettings, type Part, parts, readSecrets, readSettings } from './settings.ts';
 
-const longestStartMs = 30_000;
 const running: { close(): Promise<void> }[] = [];
 const children: ChildProcess[] = [];
 let isStopping = false;
 
+// What Node made of the sources is kept, so that the next start is quicker.
+enableCompileCache(compileCache);
 endWhenTold(stop, { hasLauncher: process.env.TESSERA_LAUNCHED === '1', signals: ['SIGINT', 'SIGTERM', 'SIGHUP'] });
 try {
   await start(readSettings(process.env));
@@ -28,20 +27,24 @@ async function start(settings: DemoSettings): Promise<void> {
   await refuseTakenPorts(settings);
   const secrets = readSecrets(settings);
   startChild('server', 'server-process.ts');
-  await answers(`${settings.issuer}/ready`);
   startChild('api', 'api/process.ts');
+  // Loaded while the two begin: reading all this code takes as long as they do.
+  const [{ createDemoApp }, { createNotesApp }] = await Promise.all([
+    import('./app/app-server.ts'),
+    import('./notes/notes-app.ts'),
+  ]);
   const apps = [
     ['app', await createDemoApp(settings, secrets)],
     ['notes', createNotesApp(settings, secrets)],
   ] as const;
+  await untilAnswered(`${settings.issuer}/ready`);
   for (const [part, app] of apps) {
     if (isStopping) return;
     running.push(app);
     await app.listen(settings.ports[part]);
   }
-  await Promise.all(
-    [settings.issuer, settings.api, settings.app, settings.notes].map((one) => answers(`${one}/health`)),
-  );
+  const origins = [settings.issuer, settings.api, settings.app, settings.notes];
+  await Promise.all(origins.map((origin) => untilAnswered(`${origin}/health`)));
   if (!isStopping) console.log(banner(settings));
 }
 
@@ -65,17 +68,6 @@ function startChild(part: Part, program: string): void {
     console.error(`${parts[part].name} ended by itself (${signal ?? `code ${code}`}), so the demo ends too.`);
     void stop().then(() => process.exit(1));
   });
-}
-
-/** Waits until an address answers with success. */
-async function answers(url: string): Promise<void> {
-  const giveUpAt = Date.now() + longestStartMs;
-  for (let pauseMs = 20; !isStopping; pauseMs = Math.min(250, pauseMs * 1.5)) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) }).catch(() => undefined);
-    if (response?.ok) return;
-    if (Date.now() > giveUpAt) throw new RangeError(`${url} did not answer within ${longestStartMs / 1000} s`);
-    await sleep(pauseMs);
-  }
 }
 
 /** Ends everything; the server last, so that nobody misses it. */

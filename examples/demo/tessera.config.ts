@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 import { type ConfigFile, defineConfig } from '@tessera/server';
 import { legacyRetryWindow } from './legacy-retry-window.ts';
+import { demoPassword } from './people.ts';
 import type { DemoSecrets, DemoSettings } from './settings.ts';
-
-/** The password of both users. It stands on the page and in the terminal: nobody reaches this server from outside. */
-export const demoPassword = 'night-watchword';
 
 /**
  * What the demo's server knows: two people, four programs and one API with its rules. Access tokens live for two minutes only, so that there is something

@@ -1,5 +1,5 @@
+import { demoPassword } from '../people.ts';
 import type { DemoSettings } from '../settings.ts';
-import { demoPassword } from '../tessera.config.ts';
 import { type Experiment, experiments } from './experiments.ts';
 import { escapeHtml, frame } from './frame.ts';
 import { readExcerpt } from './read-excerpt.ts';
@@ -15,7 +15,7 @@ export function demoPage(settings: DemoSettings): string {
     head: '<script type="module" src="/app.js"></script>\n',
     main: `<div class="intro">
 <h1>A live session behind every token</h1>
-<p>Left, an app. In the middle, what it holds. Right, the session at the server that stands behind it. Press a button and watch all three.</p>
+<p>Three views of one sign-in: an app, what the app holds, and the session at the server that stands behind it. Press a button and watch all three.</p>
 <noscript><p class="notice">This page is an app in your browser and needs JavaScript. <a href="${notes}">Notes, the second app</a>, works without.</p></noscript>
 </div>
 <div class="columns">
@@ -50,7 +50,7 @@ function appColumn({ notes }: DemoSettings): string {
 </div>
 <div id="signed-in" class="stack" hidden>
 <p>Signed in as <span class="name" id="user-name"></span></p>
-<p class="pair"><button id="sign-out" class="button compact">Sign out</button><a class="button compact" href="${notes}" target="_blank" rel="noopener">Open Notes, a second app</a></p>
+<p class="pair"><button id="sign-out" class="button compact">Sign out</button><a class="button compact" href="${notes}" target="_blank" rel="noopener">Open a second app</a></p>
 </div>
 <div class="rule stack">
 <h3>Call the API</h3>

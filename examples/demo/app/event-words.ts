@@ -37,7 +37,7 @@ export function describeEnding(reason: string | null): string {
 
 /** Says an event in one plain sentence. `app` is the name of the app it is about. Pure. */
 export function describeEvent({ type, data = {} }: AdminEvent, app: string): EventWords {
-  const words = (text: string, detail?: string, tone: Tone = 'plain') => ({ text, detail, tone });
+  const words = (text: string, detail?: string, tone: Tone = 'usual') => ({ text, detail, tone });
   const because = describeEnding(textOf(data.reason) ?? null);
   switch (type) {
     case 'session.started':
@@ -68,8 +68,8 @@ export function describeEvent({ type, data = {} }: AdminEvent, app: string): Eve
 }
 
 function refusalOf({ reason, description, origin }: Record<string, unknown>): string {
-  const known = refusals[textOf(reason) ?? ''] ?? textOf(description) ?? '';
-  return `${known} ${capital(deviceOf(origin))}.`;
+  const known = refusals[textOf(reason) ?? ''] ?? `${textOf(description) ?? 'no reason was given'}.`;
+  return `${capital(known)} ${capital(deviceOf(origin))}.`;
 }
 
 function deviceOf(origin: unknown): string {

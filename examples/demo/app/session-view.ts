@@ -34,7 +34,7 @@ export type GrantView = {
 export type EventView = { position: number; at: number; text: string; detail: string | undefined; tone: Tone };
 
 /** How an event looks. */
-export type Tone = 'plain' | 'refused' | 'ended';
+export type Tone = 'usual' | 'refused' | 'ended';
 
 const appNames: Record<string, string> = {
   'demo-spa': 'Demo app',

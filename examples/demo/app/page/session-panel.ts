@@ -54,7 +54,7 @@ function appList(grants: readonly GrantView[]): HTMLElement {
 
 function appItem({ app, isLive, isBound, generation, replays, lastUsedAt, because }: GrantView): HTMLElement {
   const held = isBound ? 'bound to a key' : app === 'Notes' ? "held by the app's own server" : 'whoever has it, has it';
-  const repeats = replays === 1 ? '1 repeat forgiven' : `${replays} repeats forgiven`;
+  const repeats = replays === 0 ? '' : `${replays} ${replays === 1 ? 'repeat' : 'repeats'} forgiven, `;
   return element(
     'li',
     {},
@@ -63,7 +63,7 @@ function appItem({ app, isLive, isBound, generation, replays, lastUsedAt, becaus
       'p',
       { class: 'small' },
       isLive
-        ? `Generation ${generation}, ${held}, ${repeats}, used `
+        ? `Generation ${generation}, ${held}, ${repeats}used `
         : `Ended at generation ${generation}: ${because}. Used `,
       timeAgo(lastUsedAt),
       '.',

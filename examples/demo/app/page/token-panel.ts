@@ -22,7 +22,7 @@ export function showToken(held: HeldToken | undefined, grant: GrantView | undefi
       element('h3', {}, 'The access token, part by part'),
       element('p', { class: 'small' }, 'Everybody can read it, nobody can change it.'),
     ),
-    part('Header', claimsList('How it is signed', held.decoded.header, headerWords)),
+    part('Header', claimsList(undefined, held.decoded.header, headerWords)),
     part('Claims', ...claimGroups.map(({ question, words }) => claimsList(question, held.decoded.claims, words))),
     part(
       'Signature',
@@ -77,9 +77,9 @@ function part(name: string, ...content: HTMLElement[]): HTMLElement {
   return element('div', { class: 'part' }, element('h4', { class: 'mono' }, name), ...content);
 }
 
-/** The claims of one group that the token has; an empty group leaves nothing. */
+/** The claims of one group, as far as the token has them. */
 function claimsList(
-  question: string,
+  question: string | undefined,
   claims: Record<string, unknown>,
   words: Readonly<Record<string, string>>,
 ): HTMLElement {
@@ -98,5 +98,5 @@ function claimsList(
         ),
       ),
     );
-  return element('div', { class: 'claims' }, element('h5', {}, question), element('dl', {}, ...rows));
+  return element('div', { class: 'claims' }, question && element('h5', {}, question), element('dl', {}, ...rows));
 }
