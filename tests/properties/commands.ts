@@ -464,21 +464,24 @@ const lapse = fc
     ),
   );
 
-/** To the very second at which a window or a limit ends, or to one of its neighbours. */
+/** To the very second at which a window or a limit ends, or to one of its neighbours; with `use`, the live token is presented right then. */
 const lapseToEdge = fc
   .record({
     grant: fc.nat(6),
-    edge: fc.constantFrom('window', 'window', 'idle', 'end', 'access token', 'code'),
-    by: fc.constantFrom(-1, 0, 0, 1, 1),
+    edge: fc.constantFrom('window', 'idle', 'end', 'access token', 'code'),
+    by: fc.constantFrom(-1, 0, 1),
+    use: fc.boolean(),
   })
-  .map(({ grant: index, edge, by }) =>
+  .map(({ grant: index, edge, by, use }) =>
     command(
-      `lapseToEdge(${edge} of grant ${index} back, ${by})`,
+      `lapseToEdge(${edge} of grant ${index} back, ${by}${use ? ', and use it' : ''})`,
       (model) => model.grants.length > 0 && edgeOf(model, index, edge) + by > model.now,
       async (model, world) => {
         const seconds = edgeOf(model, index, edge) + by - model.now;
         world.advance(seconds);
         model.now += seconds;
+        const grant = pickLate(model.grants, index);
+        if (use) await present(model, world, grant, grant.generation, false);
       },
     ),
   );
