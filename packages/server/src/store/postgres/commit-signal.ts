@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { type ConnectionOptions, openClient } from './connection.ts';
+
+// A burst of commits is one signal: notifications take a lock of the whole server.
+const signalEveryMs = 10;
+const reconnectAfterMs = 250;
+
+/**
+ * Tells other nodes that something was committed, and hears it from them, on a connection of its own: inside the transactions of the commits themselves
+ * notifications would make them wait for each other. A signal carries no news, only its sender, and may get lost with the connection; so
+ * readers look by themselves too.
+ */
+export class CommitSignal {
+  readonly #options: ConnectionOptions;
+  readonly #heard: () => void;
+  readonly #sender = randomUUID();
+  #client: pg.Client | undefined;
+  #channel = '';
+  #timer: NodeJS.Timeout | undefined;
+  #reconnect: NodeJS.Timeout | undefined;
+  #isDue = false;
+  #isClosed = false;
+
+  /** `heard` is called when another node has committed, or may have while nobody listened. */
+  constructor(options: ConnectionOptions, heard: () => void) {
+    this.#options = options;
+    this.#heard = heard;
+  }
+
+  /** Whether signals of other nodes arrive. */
+  get isListening(): boolean {
+    return this.#client !== undefined;
+  }
+
+  /** Connects and listens. */
+  async open(): Promise<void> {
+    const client = await openClient(this.#options);
+    client.on('notification', ({ payload }) => {
+      if (payload !== this.#sender) this.#heard();
+    });
+    client.on('error', () => this.#lost(client));
+    client.on('end', () => this.#lost(client));
+    try {
+      // One channel for each schema: several stores may share a database.
+      const { rows } = await client.query<{ channel: string }>(
+        "SELECT 'tessera_' || oid AS channel FROM pg_namespace WHERE nspname = current_schema()",
+      );
+      this.#channel = rows[0]!.channel;
+      await client.query(`LISTEN ${this.#channel}`);
+      // A signal needs no disk.
+      await client.query('SET synchronous_commit = off');
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw error;
+    }
+    // Listening alone keeps no process alive.
+    (client as pg.Client & { unref(): void }).unref();
+    this.#client = client;
+  }
+
+  /** Tells the others soon, once for all commits of the next moment. */
+  send(): void {
+    this.#isDue = true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      // Lost with its connection: the others look by themselves.
+      this.#notify().catch(() => undefined);
+    }, signalEveryMs).unref();
+  }
+
+  /** Tells what is still to be told and disconnects. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#reconnect);
+    if (this.#isDue) await this.#notify().catch(() => undefined);
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+
+  async #notify(): Promise<void> {
+    this.#isDue = false;
+    await this.#client?.query('SELECT pg_notify($1, $2)', [this.#channel, this.#sender]);
+  }
+
+  #lost(client: pg.Client): void {
+    if (this.#client !== client) return;
+    this.#client = undefined;
+    this.#reconnectSoon();
+  }
+
+  #reconnectSoon(): void {
+    if (this.#isClosed) return;
+    this.#reconnect = setTimeout(() => {
+      this.open().then(
+        // What was committed meanwhile was not heard.
+        () => this.#heard(),
+        () => this.#reconnectSoon(),
+      );
+    }, reconnectAfterMs).unref();
+  }
+}

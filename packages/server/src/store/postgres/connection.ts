@@ -1,0 +1,152 @@
+import pg from 'pg';
+import { StoreNotUsable } from '../sqlite/schema.ts';
+import { StoreUnavailable } from '../store.ts';
+import { asStoreFailure, isLost } from './failure.ts';
+
+/** Where the database is. `schema`: where its tables are; default: the first of the connection's `search_path`, usually `public`. */
+export type ConnectionOptions = { connectionString: string; schema: string | undefined };
+
+/** A connection, or anything that answers statements as one does. */
+export type Connection = Pick<pg.PoolClient, 'query'>;
+
+// How long a caller waits: for a connection, for a row another node has locked, for a statement. Beyond, it hears that the store is away.
+const connectMs = 5000;
+const lockMs = 3000;
+const statementMs = 15_000;
+// When the server does not even answer that it gave up.
+const answerMs = 20_000;
+
+const int8 = 20;
+// Times, versions and positions are whole numbers far below 2^53.
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
+  },
+} as pg.CustomTypesConfig;
+
+/** Connections to the database, at most `most`, made when needed and replaced when lost. None is handed out that leads to a standby. */
+export function openPool(options: ConnectionOptions, most: number): pg.Pool {
+  const pool = new pg.Pool({
+    ...clientConfig(options),
+    max: most,
+    connectionTimeoutMillis: connectMs,
+    idleTimeoutMillis: 60_000,
+    allowExitOnIdle: true,
+    verify: (client, done) => {
+      prepare(client, options).then(
+        () => done(),
+        (error: Error) => done(error),
+      );
+    },
+  } as pg.PoolConfig & { verify(client: pg.PoolClient, done: (error?: Error) => void): void });
+  // An idle connection that breaks is no failure of anybody's: the pool drops it.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** One connection outside of the pools, for signals. The caller handles its `error`. */
+export async function openClient(options: ConnectionOptions): Promise<pg.Client> {
+  const client = new pg.Client({ ...clientConfig(options), connectionTimeoutMillis: connectMs });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await prepare(client, options);
+    return client;
+  } catch (error) {
+    client.end().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Runs `work` with a connection of the pool; one that was lost does not go back. Failures come as the Store interface says. */
+export async function withConnection<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  let client: pg.PoolClient | undefined;
+  let isUsable = true;
+  try {
+    client = await pool.connect();
+    return await work(client);
+  } catch (error) {
+    isUsable = !isLost(error);
+    throw asStoreFailure(error);
+  } finally {
+    client?.release(!isUsable);
+  }
+}
+
+/**
+ * Runs `work` in a transaction and commits it; what it throws rolls back and comes out as it was thrown. Each statement has a snapshot of its own (READ
+ * COMMITTED): what a statement locked, the next one sees as it is.
+ */
+export async function inTransaction<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let isUsable = true;
+  try {
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    isUsable = !isLost(error);
+    if (isUsable)
+      isUsable = await client.query('ROLLBACK').then(
+        () => true,
+        () => false,
+      );
+    throw error;
+  } finally {
+    client.release(!isUsable);
+  }
+}
+
+/**
+ * Refuses a server that cannot keep what it acknowledges. Throws `StoreNotUsable` for `fsync=off` or `full_page_writes=off` and for a server older than 15.
+ */
+export async function assertDurable(connection: Connection): Promise<void> {
+  const { rows } = await connection.query<{ version: number; fsync: string; full_pages: string }>(
+    "SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages",
+  );
+  const { version, fsync, full_pages: fullPages } = rows[0]!;
+  if (version < 150_000) throw new StoreNotUsable('the server is older than Postgres 15; use 15 or later');
+  if (fsync !== 'on') {
+    throw new StoreNotUsable(
+      'the server runs with fsync=off and loses acknowledged changes with the power; set fsync=on',
+    );
+  }
+  if (fullPages !== 'on') {
+    throw new StoreNotUsable(
+      'the server runs with full_page_writes=off, which can destroy pages when the power fails; set full_page_writes=on',
+    );
+  }
+}
+
+function clientConfig({ connectionString }: ConnectionOptions): pg.ClientConfig {
+  return {
+    connectionString,
+    application_name: 'tessera',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    query_timeout: answerMs,
+    types,
+  };
+}
+
+async function prepare(client: Pick<pg.Client, 'query'>, { schema }: ConnectionOptions): Promise<void> {
+  await client.query(`
+    SET lock_timeout = ${lockMs};
+    SET statement_timeout = ${statementMs};
+    SET idle_in_transaction_session_timeout = ${statementMs};
+    SET default_transaction_isolation = 'read committed';
+    SET client_min_messages = warning;
+    ${schema === undefined ? '' : `SET search_path = ${quoteName(schema)};`}`);
+  const { rows } = await client.query<{ standby: boolean; sync: string }>(
+    "SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync",
+  );
+  if (rows[0]!.standby) throw new StoreUnavailable('Postgres: the server is a standby; reads of it would be stale');
+  // What is acknowledged is on disk, whatever the database's default; stricter settings stay.
+  if (rows[0]!.sync === 'off') await client.query('SET synchronous_commit = on');
+}
+
+/** A name as SQL wants it. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

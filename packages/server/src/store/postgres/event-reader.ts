@@ -1,0 +1,84 @@
+import type { EventFilter, EventRecord, StorePosition } from '../store.ts';
+import { packKey } from './key.ts';
+import { type EventRow, toEvent } from './rows.ts';
+import { Conditions, type Statements } from './statements.ts';
+
+// How many positions a query looks at when no index narrows it, and how many events get their positions in one transaction.
+const slice = 8192;
+const mostPlaced = 10_000;
+
+/** Where the log stands, and whether committed events wait for their positions. `newest`: the latest batch among those. */
+export type LogState = StorePosition & { newest: number };
+
+const selectState = `
+  SELECT epoch, position,
+    coalesce((
+      SELECT max(batch) FROM event_inbox
+      WHERE xid >= CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END
+    ), 0) AS newest
+  FROM store_state`;
+
+/** Looks where the log stands, without giving positions. */
+export async function readLogState(statements: Statements): Promise<LogState> {
+  return (await statements.one<LogState>(selectState))!;
+}
+
+/**
+ * Where the event log stands. First gives positions to everything that is committed and has none, so that who reads after a commit reads its events. Positions
+ * are given when events are first read and not when they are written: so they are dense, they follow the order in which readers of all nodes
+ * get the events, and a transaction that is open for long holds nothing back; its events come later.
+ */
+export async function readPosition(statements: Statements): Promise<StorePosition> {
+  for (;;) {
+    const { epoch, position, newest } = await readLogState(statements);
+    if (newest === 0) return { epoch, position };
+    await statements.all('SELECT place_events($1)', mostPlaced);
+  }
+}
+
+/** The events a filter asks for. */
+export async function readEvents(statements: Statements, filter: EventFilter): Promise<EventRecord[]> {
+  const where = conditionsOf(filter);
+  const { position } = await readPosition(statements);
+  const first = (filter.afterPosition ?? 0) + 1;
+  const last = Math.min((filter.beforePosition ?? Number.MAX_SAFE_INTEGER) - 1, position);
+  const direction = filter.newestFirst === true ? 'DESC' : 'ASC';
+  // The plus keeps an index that narrows from being passed over for one that orders.
+  const order = isNarrow(filter) ? '(position + 0)' : 'position';
+  const [fromAt, toAt, limitAt] = [1, 2, 3].map((offset) => `$${where.values.length + offset}`);
+  const sql = `SELECT * FROM events WHERE ${where.sql} AND position BETWEEN ${fromAt} AND ${toAt} ORDER BY ${order} ${direction} LIMIT ${limitAt}`;
+  const rows: EventRow[] = [];
+  for (const [from, to] of ranges(first, last, direction === 'DESC', isNarrow(filter))) {
+    rows.push(...(await statements.all<EventRow>(sql, ...where.values, from, to, filter.limit - rows.length)));
+    if (rows.length >= filter.limit) break;
+  }
+  return rows.map(toEvent);
+}
+
+function conditionsOf(filter: EventFilter): Conditions {
+  const where = new Conditions();
+  if (filter.types !== undefined) where.add('type = ANY(?::text[])', filter.types);
+  if (filter.userId !== undefined) where.add('user_id = ?', packKey(filter.userId));
+  if (filter.sid !== undefined) where.add('sid = ?', packKey(filter.sid));
+  if (filter.grantId !== undefined) where.add('grant_id = ?', packKey(filter.grantId));
+  if (filter.clientId !== undefined) where.add('client_id = ?', packKey(filter.clientId));
+  if (filter.from !== undefined) where.add('at >= ?', filter.from);
+  if (filter.to !== undefined) where.add('at <= ?', filter.to);
+  if (filter.mattersAt !== undefined) where.add('until > ?', filter.mattersAt);
+  return where;
+}
+
+function isNarrow(filter: EventFilter): boolean {
+  return filter.userId !== undefined || filter.sid !== undefined || filter.grantId !== undefined;
+}
+
+/** The positions from `first` to `last` in slices, in the order asked for; one slice when an index narrows. */
+function* ranges(first: number, last: number, descending: boolean, inOne: boolean): Generator<[number, number]> {
+  if (inOne || last - first < slice) {
+    if (first <= last) yield [first, last];
+  } else if (descending) {
+    for (let to = last; to >= first; to -= slice) yield [Math.max(first, to - slice + 1), to];
+  } else {
+    for (let from = first; from <= last; from += slice) yield [from, Math.min(last, from + slice - 1)];
+  }
+}

@@ -1,0 +1,137 @@
+import type pg from 'pg';
+import { StoreUnavailable } from '../store.ts';
+import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
+import { asStoreFailure, isLost, isRetried } from './failure.ts';
+
+type Waiting<T extends Task = Task> = { task: T; resolve(reply: Reply): void; reject(error: Error): void };
+
+// A batch ends at either: commits bound how long one waits for those in front, changes and events how much one statement carries.
+const batchTasks = 256;
+const batchWeight = 2000;
+// How many commits of their own are under way at once.
+const mostAlone = 4;
+// Beyond this the node is full: callers are told at once rather than after they have given up.
+const mostWaiting = 20_000;
+// How often a batch that another node crossed is run again.
+const tries = 6;
+
+/**
+ * Writing, seen from the callers. Commits that can be decided on rows at hand (refreshes, redemptions, counters, events) go together: one batch is in flight
+ * at a time, on a connection of its own; what comes meanwhile waits and goes into the next one. Commits with other changes have a transaction of
+ * their own, a few side by side; the server flushes those together. Commits that wait together are written in their order if they share
+ * statements; else nothing orders them, as if two nodes had asked.
+ */
+export class GroupCommit {
+  readonly #writer: pg.Pool;
+  readonly #pool: pg.Pool;
+  readonly #committed: () => void;
+  #shared: Waiting<SharedTask>[] = [];
+  readonly #alone: Waiting[] = [];
+  #isBatchRunning = false;
+  #aloneRunning = 0;
+  #isClosed = false;
+  #drained: (() => void) | undefined;
+
+  /** `writer`: the connection for batches; `pool`: those for commits of their own. `committed` is called after each transaction that wrote something. */
+  constructor(writer: pg.Pool, pool: pg.Pool, committed: () => void) {
+    this.#writer = writer;
+    this.#pool = pool;
+    this.#committed = committed;
+  }
+
+  /** Writes a commit. Resolves once it is durable; rejects with `StoreUnavailable`, or `TypeError` if it cannot be written at all. */
+  submit(task: Task): Promise<Reply> {
+    if (this.#isClosed) return Promise.reject(new StoreUnavailable('the store is closed'));
+    if (this.#shared.length + this.#alone.length >= mostWaiting)
+      return Promise.reject(new StoreUnavailable('too many commits are waiting'));
+    return new Promise((resolve, reject) => {
+      if (isSharedTask(task)) {
+        this.#shared.push({ task, resolve, reject });
+        this.#scheduleBatch();
+      } else {
+        this.#alone.push({ task, resolve, reject });
+        this.#nextAlone();
+      }
+    });
+  }
+
+  /** Takes no more commits and waits for those that were taken. */
+  async drain(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  #scheduleBatch(): void {
+    if (this.#isBatchRunning || this.#shared.length === 0) return;
+    this.#isBatchRunning = true;
+    // After the events of this turn of the loop, so that callers who were answered together come back together.
+    setImmediate(async () => {
+      const batch = this.#shared.splice(0, lengthOfBatch(this.#shared));
+      await this.#writeBatch(batch, 1);
+      this.#isBatchRunning = false;
+      this.#scheduleBatch();
+      this.#reportDrained();
+    });
+  }
+
+  async #writeBatch(batch: readonly Waiting<SharedTask>[], attempt: number): Promise<void> {
+    try {
+      const replies = await writeTogether(
+        this.#writer,
+        batch.map(({ task }) => task),
+      );
+      for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
+      if (replies.some((reply) => 'ended' in reply)) this.#committed();
+    } catch (error) {
+      if (isRetried(error) && attempt < tries) return this.#writeBatch(batch, attempt + 1);
+      // Without a connection none of them can be written; else the one that cannot be must not take the others with it.
+      if (batch.length === 1 || isLost(error)) for (const { reject } of batch) reject(asStoreFailure(error));
+      else for (const waiting of batch) await this.#writeBatch([waiting], 1);
+    }
+  }
+
+  #nextAlone(): void {
+    if (this.#aloneRunning >= mostAlone) return;
+    const waiting = this.#alone.shift();
+    if (waiting === undefined) return;
+    this.#aloneRunning += 1;
+    this.#writeAlone(waiting, 1).finally(() => {
+      this.#aloneRunning -= 1;
+      this.#nextAlone();
+      this.#reportDrained();
+    });
+  }
+
+  async #writeAlone(waiting: Waiting, attempt: number): Promise<void> {
+    try {
+      const reply = await writeAlone(this.#pool, waiting.task);
+      waiting.resolve(reply);
+      if ('ended' in reply) this.#committed();
+    } catch (error) {
+      if (isRetried(error) && attempt < tries) return this.#writeAlone(waiting, attempt + 1);
+      waiting.reject(asStoreFailure(error));
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.#shared.length === 0 && this.#alone.length === 0 && !this.#isBatchRunning && this.#aloneRunning === 0;
+  }
+
+  #reportDrained(): void {
+    if (this.#isIdle()) this.#drained?.();
+  }
+}
+
+function lengthOfBatch(waiting: readonly Waiting[]): number {
+  let weight = 0;
+  const end = Math.min(waiting.length, batchTasks);
+  for (let index = 0; index < end; index += 1) {
+    const { changes, events } = waiting[index]!.task;
+    weight += changes.length + events.length;
+    if (weight > batchWeight) return Math.max(1, index);
+  }
+  return end;
+}

@@ -1,0 +1,127 @@
+import type { Seconds } from '@tessera/protocol';
+import type { GrantRecord, SessionRecord } from '../records.ts';
+import type { GrantFilter, Page, PageRequest, SessionFilter } from '../store.ts';
+import { packKey } from './key.ts';
+import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { Conditions, type Statements } from './statements.ts';
+
+/** The columns of a grant, from `grants g` joined with `grant_state s`. */
+export const grantColumns = `
+  g.grant_no, g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.last_ip, g.last_user_agent,
+  s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason`;
+
+/** Reads one grant by its id. */
+export const selectGrant = `SELECT ${grantColumns} FROM grant_state s JOIN grants g USING (grant_id) WHERE grant_id = $1`;
+
+const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
+
+/** Whether the session in `sessions` has a living grant at the moment that the parameter names. */
+export function hasLivingGrant(now: string): string {
+  return `EXISTS (
+    SELECT 1 FROM grants g JOIN grant_state s USING (grant_id)
+    WHERE g.sid = sessions.sid AND ${grantLives.replaceAll('?', () => now)})`;
+}
+
+const sessionLives = `ended_at IS NULL AND ends_at > ? AND (sso_until > ? OR ${hasLivingGrant('?')})`;
+
+// How many row numbers a query looks at when no index narrows it: no statement runs long, and none holds back the vacuum.
+const slice = 8192;
+
+/** Sessions, newest first. */
+export async function listSessions(
+  statements: Statements,
+  filter: SessionFilter,
+  page: PageRequest,
+): Promise<Page<SessionRecord>> {
+  const where = new Conditions();
+  if (filter.userId !== undefined) where.add('user_id = ?', packKey(filter.userId));
+  if (filter.clientId !== undefined) {
+    where.add(
+      'EXISTS (SELECT 1 FROM grants WHERE grants.sid = sessions.sid AND client_id = ?)',
+      packKey(filter.clientId),
+    );
+  }
+  addState(where, filter.state, sessionLives, [filter.now, filter.now, filter.now, filter.now]);
+  const rows = await newestFirst<SessionRow>(statements, page, {
+    table: 'sessions',
+    number: 'session_no',
+    select: 'SELECT * FROM sessions',
+    where,
+    isNarrow: filter.userId !== undefined,
+  });
+  return toPage(rows, page.limit, (row) => row.session_no, toSession);
+}
+
+/** Grants, newest first. */
+export async function listGrants(
+  statements: Statements,
+  filter: GrantFilter,
+  page: PageRequest,
+): Promise<Page<GrantRecord>> {
+  const where = new Conditions();
+  if (filter.userId !== undefined) where.add('g.user_id = ?', packKey(filter.userId));
+  if (filter.clientId !== undefined) where.add('g.client_id = ?', packKey(filter.clientId));
+  if (filter.sid !== undefined) where.add('g.sid = ?', packKey(filter.sid));
+  addState(where, filter.state, grantLives, [filter.now, filter.now]);
+  const rows = await newestFirst<GrantRow>(statements, page, {
+    table: 'grants',
+    number: 'grant_no',
+    select: `SELECT ${grantColumns} FROM grants g JOIN grant_state s USING (grant_id)`,
+    where,
+    isNarrow: filter.userId !== undefined || filter.sid !== undefined,
+  });
+  return toPage(rows, page.limit, (row) => row.grant_no, toGrant);
+}
+
+function addState(where: Conditions, state: 'live' | 'ended' | undefined, lives: string, values: Seconds[]): void {
+  if (state === 'live') where.add(lives, ...values);
+  if (state === 'ended') where.add(`NOT (${lives})`, ...values);
+}
+
+type Scan = {
+  table: 'sessions' | 'grants';
+  number: 'session_no' | 'grant_no';
+  select: string;
+  where: Conditions;
+  /** Whether an index leaves few rows to look at. */
+  isNarrow: boolean;
+};
+
+/** Up to one more row than the page holds, the newest before the cursor. */
+async function newestFirst<Row>(statements: Statements, page: PageRequest, scan: Scan): Promise<Row[]> {
+  const { table, number, where } = scan;
+  const [newestAt, oldestAt, limitAt] = [1, 2, 3].map((offset) => `$${where.values.length + offset}`);
+  // The plus keeps an index that narrows from being passed over for one that orders.
+  const order = scan.isNarrow ? `(${number} + 0)` : number;
+  const sql = `${scan.select} WHERE ${where.sql} AND ${number} <= ${newestAt} AND ${number} > ${oldestAt} ORDER BY ${order} DESC LIMIT ${limitAt}`;
+  const below = `SELECT max(${number}) AS newest FROM ${table} WHERE ${number} < $1`;
+  const rows: Row[] = [];
+  let before = numberOf(page.after);
+  while (rows.length <= page.limit) {
+    // Jumps over the holes that swept rows leave.
+    const newest = (await statements.one<{ newest: number | null }>(below, before))?.newest ?? null;
+    if (newest === null) break;
+    const oldest = scan.isNarrow ? 0 : newest - slice;
+    rows.push(...(await statements.all<Row>(sql, ...where.values, newest, oldest, page.limit + 1 - rows.length)));
+    before = oldest + 1;
+  }
+  return rows;
+}
+
+// A cursor we did not make finds nothing: it comes from the wire, and is no reason to fail.
+function numberOf(cursor: string | undefined): number {
+  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
+  return /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : 0;
+}
+
+function toPage<Row, T>(
+  rows: Row[],
+  limit: number,
+  numberOfRow: (row: Row) => number,
+  convert: (row: Row) => T,
+): Page<T> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  if (rows.length <= limit || last === undefined) return { items: items.map(convert) };
+  return { items: items.map(convert), next: String(numberOfRow(last)) };
+}

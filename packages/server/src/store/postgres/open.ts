@@ -1,0 +1,223 @@
+import type { Seconds } from '@tessera/protocol';
+import type pg from 'pg';
+import type { DocumentKind } from '../records.ts';
+import type {
+  Change,
+  CommitResult,
+  EventFilter,
+  GrantFilter,
+  NewEvent,
+  PageRequest,
+  SessionFilter,
+  Store,
+  SweepResult,
+} from '../store.ts';
+import { StoreUnavailable } from '../store.ts';
+import { CommitSignal } from './commit-signal.ts';
+import { assertDurable, type ConnectionOptions, openPool, quoteName, withConnection } from './connection.ts';
+import { readLogState } from './event-reader.ts';
+import { GroupCommit } from './group-commit.ts';
+import { Reader } from './reader.ts';
+import { migrate } from './schema.ts';
+import { type SweepBounds, sweep } from './sweep.ts';
+
+/** Where the store is and what it may take. */
+export type PostgresStoreOptions = {
+  /** `postgres://user:password@host/database`. Straight to the server or through a pooler of sessions: prepared statements and LISTEN need a session. */
+  connectionString: string;
+  /** Connections for reading and for commits of their own, at most. Two more write batches and carry signals. Default 8. */
+  poolSize?: number;
+  /** The schema of the tables; made if it is not there. Default: the first of the user's `search_path`, usually `public`. */
+  schema?: string;
+};
+
+/**
+ * Opens the store in a Postgres database, 15 or later, and brings its tables up to date. Any number of nodes may have it open. Throws `StoreNotUsable` for a
+ * server that loses what it acknowledged (`fsync=off`) and for a database of a newer version or another program, `StoreUnavailable` if it cannot
+ * be reached.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const store = new PostgresStore(options);
+  try {
+    await store.open();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+// How often a store looks whether another node has appended events: signals tell sooner, and everything else that was committed too.
+const watchEveryMs = 250;
+const watchDeafEveryMs = 40;
+
+class PostgresStore implements Store {
+  readonly #connection: ConnectionOptions;
+  readonly #pool: pg.Pool;
+  readonly #writerPool: pg.Pool;
+  readonly #writer: GroupCommit;
+  readonly #reader: Reader;
+  readonly #signal: CommitSignal;
+  readonly #listeners = new Set<() => void>();
+  #watch: NodeJS.Timeout | undefined;
+  #isLooking = false;
+  #seen = { position: 0, newest: 0 };
+  #closing: Promise<void> | undefined;
+
+  constructor({ connectionString, poolSize = 8, schema }: PostgresStoreOptions) {
+    this.#connection = { connectionString, schema };
+    this.#pool = openPool(this.#connection, poolSize);
+    this.#writerPool = openPool(this.#connection, 1);
+    this.#reader = new Reader(this.#pool);
+    this.#signal = new CommitSignal(this.#connection, () => this.#notify());
+    this.#writer = new GroupCommit(this.#writerPool, this.#pool, () => {
+      this.#notify();
+      this.#signal.send();
+    });
+  }
+
+  async open(): Promise<void> {
+    await withConnection(this.#pool, async (connection) => {
+      await assertDurable(connection);
+      const { schema } = this.#connection;
+      if (schema !== undefined) await connection.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`);
+      await migrate(connection);
+    });
+    await this.#signal.open().catch((error: unknown) => {
+      throw new StoreUnavailable('Postgres: no connection for signals', { cause: error });
+    });
+    await this.#look();
+  }
+
+  async get<K extends DocumentKind>(kind: K, id: string) {
+    return this.#read().get(kind, id);
+  }
+
+  async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
+    return this.#read().list(kind, page);
+  }
+
+  async findUser(name: string) {
+    return this.#read().findUser(name);
+  }
+
+  async searchUsers(prefix: string, page: PageRequest) {
+    return this.#read().searchUsers(prefix, page);
+  }
+
+  async getSession(sid: string) {
+    return this.#read().getSession(sid);
+  }
+
+  async findSession(cookieDigest: string) {
+    return this.#read().findSession(cookieDigest);
+  }
+
+  async listSessions(filter: SessionFilter, page: PageRequest) {
+    return this.#read().listSessions(filter, page);
+  }
+
+  async getGrant(grantId: string) {
+    return this.#read().getGrant(grantId);
+  }
+
+  async listGrants(filter: GrantFilter, page: PageRequest) {
+    return this.#read().listGrants(filter, page);
+  }
+
+  async isRemembered(key: string, now: Seconds) {
+    return this.#read().isRemembered(key, now);
+  }
+
+  async rememberedFrom(key: string, now: Seconds) {
+    return this.#read().rememberedFrom(key, now);
+  }
+
+  async getBuckets(keys: readonly string[]) {
+    return this.#read().getBuckets(keys);
+  }
+
+  async readEvents(filter: EventFilter) {
+    return this.#read().readEvents(filter);
+  }
+
+  async position() {
+    return this.#read().position();
+  }
+
+  async findLapsed(now: Seconds, limit: number) {
+    return this.#read().findLapsed(now, limit);
+  }
+
+  onCommit(listener: () => void): () => void {
+    // Wrapped, so that the same function registered twice is called twice and removed once.
+    const entry = () => listener();
+    this.#listeners.add(entry);
+    this.#watchSoon();
+    return () => {
+      this.#listeners.delete(entry);
+      if (this.#listeners.size === 0) this.#stopWatching();
+    };
+  }
+
+  async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
+    const reply = await this.#writer.submit({ changes, events });
+    if ('conflict' in reply) return { outcome: 'conflict', change: reply.conflict };
+    return { outcome: 'committed', ended: reply.ended };
+  }
+
+  async sweep(bounds: SweepBounds): Promise<SweepResult> {
+    // Events are swept by position: those that have none yet get theirs first.
+    await this.#read().position();
+    return sweep(this.#pool, bounds);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#listeners.clear();
+    this.#stopWatching();
+    await this.#writer.drain();
+    await this.#signal.close();
+    await Promise.all([this.#pool.end(), this.#writerPool.end()]);
+  }
+
+  #read(): Reader {
+    if (this.#closing !== undefined) throw new StoreUnavailable('the store is closed');
+    return this.#reader;
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #watchSoon(): void {
+    if (this.#listeners.size === 0 || this.#isLooking) return;
+    const afterMs = this.#signal.isListening ? watchEveryMs : watchDeafEveryMs;
+    this.#watch ??= setTimeout(() => this.#lookForOthers(), afterMs).unref();
+  }
+
+  async #lookForOthers(): Promise<void> {
+    const before = this.#seen;
+    this.#isLooking = true;
+    this.#watch = undefined;
+    // A store that is away for a moment has nothing to tell.
+    await this.#look().catch(() => undefined);
+    this.#isLooking = false;
+    if (this.#seen.position !== before.position || this.#seen.newest !== before.newest) this.#notify();
+    this.#watchSoon();
+  }
+
+  async #look(): Promise<void> {
+    const { position, newest } = await readLogState(this.#reader.statements);
+    this.#seen = { position, newest: Math.max(newest, this.#seen.newest) };
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+  }
+}
