@@ -5,9 +5,16 @@ import { checkEnd } from './invariants.ts';
 import { Model } from './model.ts';
 import { browserCount, World } from './world.ts';
 
-/** How many interleavings are tried; `TESSERA_PROPERTY_RUNS` raises it, `TESSERA_PROPERTY_SEED` and `TESSERA_PROPERTY_PATH` repeat a failure. */
-const numRuns = Number(process.env.TESSERA_PROPERTY_RUNS ?? 70);
-const { TESSERA_PROPERTY_SEED: seed, TESSERA_PROPERTY_PATH: path, TESSERA_PROPERTY_REPLAY: replayPath } = process.env;
+/**
+ * How many interleavings are tried: what fits into twenty seconds, at most seventy. `TESSERA_PROPERTY_RUNS` asks for so many, however long they take;
+ * `TESSERA_PROPERTY_SEED`, `TESSERA_PROPERTY_PATH` and `TESSERA_PROPERTY_REPLAY` repeat a failure, whose report names them.
+ */
+const {
+  TESSERA_PROPERTY_RUNS: runs,
+  TESSERA_PROPERTY_SEED: seed,
+  TESSERA_PROPERTY_PATH: path,
+  TESSERA_PROPERTY_REPLAY: replayPath,
+} = process.env;
 
 describe('sessions, grants and generations under any interleaving', () => {
   let world: World;
@@ -30,7 +37,8 @@ describe('sessions, grants and generations under any interleaving', () => {
         await checkEnd(model, world);
       }),
       {
-        numRuns,
+        numRuns: Number(runs ?? 70),
+        ...(runs === undefined && { interruptAfterTimeLimit: 20_000 }),
         endOnFailure: process.env.TESSERA_PROPERTY_SHRINK === 'no',
         ...(seed !== undefined && { seed: Number(seed) }),
         ...(path !== undefined && { path }),
