@@ -99,7 +99,7 @@ describe('openid-client, a stock client', () => {
     const config = await discover('machine', client.ClientSecretBasic(secret));
     const tokens = await client.clientCredentialsGrant(config, { scope: 'orders:read', resource: ordersApi });
     assert.equal(tokens.scope, 'orders:read');
-    assert.equal(tokens.expiresIn(), 900);
+    assert.equal(tokens.expires_in, 900);
   });
 
   it('prompt=none without a session comes back as the library’s typed error', async () => {
