@@ -38,6 +38,12 @@ const clients = [
     scope: 'openid orders:read',
     consent: 'skip' as const,
   },
+  {
+    client_id: 'words',
+    redirect_uris: ['https://words.example.com/zurück/日本'],
+    scope: 'openid',
+    consent: 'skip' as const,
+  },
   { client_id: 'off', redirect_uris: ['https://off.example.com/callback'], disabled: true },
 ];
 
@@ -201,6 +207,11 @@ describe('an authorization request', () => {
     assert.equal((await test.post('/token', form)).status, 200);
     // Two registered: which one is meant nobody can know.
     assertErrorPage(await go({ redirect_uri: '' }));
+  });
+
+  it('RFC 3987 3.1 a redirect URI with other letters than ASCII is written into the header percent-encoded', async () => {
+    const page = await go({ client_id: 'words', redirect_uri: 'https://words.example.com/zurück/日本' });
+    assert.match(page.url, /^https:\/\/words\.example\.com\/zur%C3%BCck\/%E6%97%A5%E6%9C%AC\?code=/);
   });
 
   it('OAuth 2.1 4.1.1 only response_type=code is offered, in the query or by form post', async () => {
@@ -498,6 +509,20 @@ describe('what the user is asked', () => {
     test.advance(3601);
     assertErrorPage(await browser.go(page.url));
     assertErrorPage(await browser.go(`${test.issuer}/authorize/continue`));
+  });
+
+  it('RFC 9700 2.1 an address taken from the client while the user was asked gets no code, and nobody is sent there', async () => {
+    const visitor = test.browser();
+    const page = await go({}, visitor);
+    const client = await test.store.get('client', 'spa');
+    assert.ok(client);
+    const without = { ...client, redirectUris: ['http://127.0.0.1/callback'] };
+    await test.store.commit([{ change: 'put', kind: 'client', expect: client.version, record: without }]);
+    test.server.context.registry.forgetClient('spa');
+    assertErrorPage(await visitor.submit(page, { username: 'ada', password }));
+    assertErrorPage(await visitor.submit(page, { decision: 'cancel' }));
+    await test.store.commit([{ change: 'put', kind: 'client', expect: client.version + 1, record: client }]);
+    test.server.context.registry.forgetClient('spa');
   });
 
   it('signing in as somebody else in the same browser ends the former session, and signing in again renews it', async () => {

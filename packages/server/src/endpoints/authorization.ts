@@ -1,6 +1,7 @@
 import { type AuthorizationRequest, openRequest, sealRequest } from '../authorize/authorization-request.ts';
 import { refuseToClient, respondToClient } from '../authorize/authorization-response.ts';
 import { readAuthorizationRequest } from '../authorize/read-authorization-request.ts';
+import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { readParameters } from '../http/parameters.ts';
@@ -42,7 +43,9 @@ export async function openAsked(
   const query = readParameters(input.query);
   const request = openRequest(context, sealed ?? (query.ok ? query.parameters.request : undefined));
   const client = request && (await context.registry.client(request.clientId));
-  if (request && client && !client.disabled) return { request, client };
+  // An address may have been taken from the client while the user was asked.
+  if (request && client && !client.disabled && isRegisteredRedirectUri(client.redirectUris, request.redirectUri))
+    return { request, client };
   const expired = refuse(
     'invalid_request',
     'cross_site_request',
