@@ -79,7 +79,7 @@ const nasty = [
   'toString',
   '../../../etc/passwd',
   "' OR 1=1 --",
-  '${jndi:ldap://x}',
+  '$\u007bjndi:ldap://x}',
   '<script>alert(1)</script>',
   '\r\nset-cookie: a=b',
   '%0d%0aset-cookie:%20a=b',

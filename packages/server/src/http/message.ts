@@ -30,7 +30,9 @@ export function json(status: number, body: object, headers: Output['headers'] = 
 
 /** A redirect that is followed with GET, whatever came before. Source: RFC 9700 section 4.12 (never 307). */
 export function redirect(location: string, headers: Output['headers'] = {}): Output {
-  return { status: 303, headers: { location, 'cache-control': 'no-store', ...headers }, body: '' };
+  // A redirect URI is registered as its owner writes it; a header can only carry ASCII (RFC 3987 section 3.1).
+  const ascii = location.replace(/[^\x21-\x7e]+/g, (text) => encodeURI(text.toWellFormed()));
+  return { status: 303, headers: { location: ascii, 'cache-control': 'no-store', ...headers }, body: '' };
 }
 
 /** Where the request came from, bounded, as it is kept and shown. */
