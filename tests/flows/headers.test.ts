@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createServer, parseConfig, type TesseraServer } from '@tessera/server';
+import { cookieJar } from '../../packages/server/src/http/cookies.ts';
 import { systemRandom } from '../../packages/server/src/secrets/random.ts';
 import { RootKeys } from '../../packages/server/src/secrets/root-keys.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
@@ -129,6 +130,17 @@ describe('headers on an https issuer', () => {
   it('B16 RFC 6265bis 4.1.3 cookies are Secure, HttpOnly and host-bound by their name', async () => {
     for (const cookie of await cookiesOfSignIn(issuer, server))
       assert.match(cookie, /^__Host-tessera_\w+=[\w-]+; Path=\/; HttpOnly; SameSite=Lax; Secure(; Max-Age=\d+)?$/);
+  });
+
+  it('RFC 6265 8.5 issuers side by side on one host do not overwrite each other’s cookies', () => {
+    const names = [
+      'https://auth.example.com',
+      issuer,
+      'https://auth.example.com/other',
+      'https://auth.example.com/other/x',
+    ].map((one) => cookieJar(one).name('tessera_session'));
+    assert.equal(new Set(names).size, 4);
+    for (const name of names) assert.match(name, /^__Host-tessera_session[\w-]*$/);
   });
 
   it('RFC 8414 3.1 an issuer with a path has its metadata at both places', async () => {

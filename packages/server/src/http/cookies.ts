@@ -18,11 +18,14 @@ export type CookieJar = {
 
 /**
  * The cookie rules of an issuer. All cookies are HttpOnly, SameSite=Lax (the authorization request comes from other sites by a top-level
- * navigation) and hold for the whole host. `maxAge` undefined: until the browser closes; 0: removed. Source: RFC 6265bis sections 4.1.3 and 5.6.
+ * navigation) and hold for the whole host, so the issuer's path is part of their names. `maxAge` undefined: until the browser closes; 0: removed. Source: RFC 6265bis sections 4.1.3 and 5.6.
  */
 export function cookieJar(issuer: string): CookieJar {
   const isHttps = issuer.startsWith('https:');
-  const name = (base: string) => (isHttps ? `__Host-${base}` : `${base}_${new URL(issuer).port || 80}`);
+  const { port, pathname } = new URL(issuer);
+  // Cookies know no port, and those of a whole host no path: issuers side by side are told apart by the name.
+  const tenant = pathname === '/' ? '' : `_${Buffer.from(pathname).toString('base64url')}`;
+  const name = (base: string) => (isHttps ? `__Host-${base}${tenant}` : `${base}_${port || 80}${tenant}`);
   return {
     name,
     write: (base, value, maxAge) =>
