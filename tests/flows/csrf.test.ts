@@ -124,6 +124,28 @@ describe('cross-site requests', () => {
     assert.equal((await introspect(test, tokens.access_token)).active, true);
   });
 
+  it('B17 a form of another site, for which browsers keep Lax cookies back, does not take the session’s cookie away', async () => {
+    const stranger = test.browser();
+    for (const path of [
+      '/sign-out',
+      '/account',
+      '/sign-in',
+      '/consent',
+      '/choose-account',
+      '/end-session',
+      '/authorize',
+    ])
+      for (const decision of ['sign-out', 'sign-out-everywhere', 'stay', '']) {
+        const answer = await stranger.request(`${test.issuer}${path}`, {
+          method: 'POST',
+          body: new URLSearchParams({ decision }),
+          headers: { origin: 'https://evil.net', 'sec-fetch-site': 'cross-site' },
+        });
+        const taken = answer.headers.getSetCookie().filter((one) => one.includes('session'));
+        assert.deepEqual(taken, [], `${path} ${decision}`);
+      }
+  });
+
   it('session fixation: the cookie’s secret is new with each sign-in, and a planted one is worth nothing', async () => {
     const browser = test.browser();
     await signInTokens(test, { browser });

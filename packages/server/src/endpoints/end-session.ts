@@ -70,6 +70,9 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
   const client = request.clientId === undefined ? undefined : await context.registry.client(request.clientId);
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
+  // Without cookies a form of another site looks like nobody's: it must not take away the cookie it came without. The redirect comes with it.
+  if (posted && !posted.isOwn && !session)
+    return redirect(`${context.config.issuer}/sign-out?request=${sealSignOut(context, request)}`);
   if (!session || !user) return finish(context, request, 0);
   if (posted?.isOwn && posted.parameters.decision === 'sign-out')
     return finish(context, request, await endSession(context, session, client));
