@@ -17,7 +17,7 @@ await mkdir(folder, { recursive: true });
 const [demo, browser] = await Promise.all([launchDemo(await usualPorts()), launchChromium()]);
 const { settings } = demo;
 const desk: BrowserContextOptions = { viewport: { width: 1440, height: 1240 }, deviceScaleFactor: 1.5 };
-const card: BrowserContextOptions = { viewport: { width: 640, height: 760 }, deviceScaleFactor: 1.5 };
+const card: BrowserContextOptions = { viewport: { width: 560, height: 640 }, deviceScaleFactor: 1.5 };
 const phone: BrowserContextOptions = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true };
 
 try {
@@ -35,10 +35,10 @@ async function pictureSigningIn(browser: Browser): Promise<void> {
   await page.click('#sign-in');
   await page.fill('[name=username]', 'ada');
   await page.fill('[name=password]', demoPassword);
-  await save(page, 'sign-in');
+  await save(page, 'sign-in', true);
   await page.click('button.primary');
   await page.waitForSelector('button[value=allow]');
-  await save(page, 'consent');
+  await save(page, 'consent', true);
   await page.click('button[value=allow]');
   await page.waitForSelector('#signed-in:not([hidden])');
 }
@@ -61,9 +61,9 @@ async function pictureDemo(browser: Browser): Promise<void> {
   await page.emulateMedia({ colorScheme: 'dark' });
   await save(page, 'demo-dark');
   await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize({ width: 832, height: 760 });
+  await page.setViewportSize({ width: 832, height: 640 });
   await page.goto(`${settings.issuer}/account`);
-  await save(page, 'account');
+  await save(page, 'account', true);
 }
 
 async function picturePhone(browser: Browser): Promise<void> {
@@ -90,8 +90,9 @@ async function openDemo(browser: Browser, options: BrowserContextOptions): Promi
   return page;
 }
 
-async function save(page: Page, name: string): Promise<void> {
+/** Saves what the window shows, or with `whole` the page down to its end. */
+async function save(page: Page, name: string, whole = false): Promise<void> {
   await page.mouse.move(0, 0);
-  await page.screenshot({ path: resolve(folder, `${name}.png`), caret: 'hide' });
+  await page.screenshot({ path: resolve(folder, `${name}.png`), caret: 'hide', fullPage: whole });
   console.log(`docs/pictures/${name}.png`);
 }

@@ -20,7 +20,6 @@ export type AdminGrant = {
   state: 'live' | 'ended' | 'refused';
   jkt: string | null;
   generation: number;
-  uses: number;
   replays: number;
   createdAt: number;
   lastUsedAt: number;

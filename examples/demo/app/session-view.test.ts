@@ -24,7 +24,6 @@ const grant: AdminGrant = {
   state: 'ended',
   jkt: null,
   generation: 3,
-  uses: 2,
   replays: 0,
   createdAt: 1000,
   lastUsedAt: 1010,

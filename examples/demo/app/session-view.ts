@@ -24,7 +24,6 @@ export type GrantView = {
   isLive: boolean;
   isBound: boolean;
   generation: number;
-  uses: number;
   replays: number;
   lastUsedAt: number;
   because: string | undefined;
@@ -68,7 +67,7 @@ function viewDevice({ origin, authTime }: AdminSession): DeviceView {
 }
 
 function viewGrant(grant: AdminGrant): GrantView {
-  const { grantId, clientId, generation, uses, replays, lastUsedAt, jkt, endReason } = grant;
+  const { grantId, clientId, generation, replays, lastUsedAt, jkt, endReason } = grant;
   return {
     grantId,
     clientId,
@@ -76,7 +75,6 @@ function viewGrant(grant: AdminGrant): GrantView {
     isLive: grant.state === 'live',
     isBound: jkt !== null,
     generation,
-    uses,
     replays,
     lastUsedAt,
     because: grant.endedAt === null ? undefined : describeEnding(endReason),
