@@ -235,6 +235,26 @@ describe('authorization codes and what happened meanwhile', () => {
     assertRefused(await redeemCode(test, pending, {}, basic('web')));
   });
 
+  it('B20 A9 whichever comes first, redemption or the ending, nothing is alive afterwards', async () => {
+    const slow = await startTestServer({ store: slowed(await openSqliteStore({ file: ':memory:' }), 2) });
+    for (const [delay, decision] of [0, 4, 8, 12, 16].flatMap((ms) => [
+      [ms, 'withdraw'],
+      [ms, 'sign-out-everywhere'],
+    ]) as [number, string][]) {
+      const browser = slow.browser();
+      const pending = await obtainCode(slow, { browser, client_id: 'web' });
+      const account = await browser.go(`${slow.issuer}/account`);
+      const form = account.forms.findIndex((one) => one.html.includes(`value="${decision}"`));
+      const ending = browser.submit(account, { decision }, form);
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      const { body } = await redeemCode(slow, pending, {}, basic('web'));
+      await ending;
+      if (body.access_token)
+        assert.equal((await introspect(slow, body.access_token, 'web')).active, false, `${decision} ${delay}`);
+    }
+    await slow.close();
+  });
+
   it('A13 a code is worth nothing once everything of its client, or of the issuer, was cut off', async () => {
     const browser = test.browser();
     const pending = await obtainCode(test, { browser });
