@@ -19,12 +19,10 @@ type ProfileNode = {
 type Profile = { nodes: ProfileNode[]; samples: number[]; timeDeltas: number[] };
 
 const folder = mkdtempSync('/var/tmp/tessera-profile-');
+// Also when it is interrupted; the server was stopped just before.
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 pinGenerator();
-try {
-  await profile(folder);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+await profile(folder);
 process.exit(0);
 
 async function profile(folder: string): Promise<void> {

@@ -45,6 +45,8 @@ type IsAsked = (name: string) => boolean;
 async function measureOwn(options: BenchOptions, isAsked: IsAsked, print: Print): Promise<void> {
   const { plan } = options;
   const folder = mkdtempSync(join(options.folder, 'tessera-bench-'));
+  // Also when it is interrupted; the servers were stopped just before.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const servers: (Startable & { sessions: number })[] = [
     {
       name: 'tessera',
@@ -78,7 +80,6 @@ async function measureOwn(options: BenchOptions, isAsked: IsAsked, print: Print)
       print(await runStarts(servers.slice(0, 2), { repeats: plan.starts, idleSeconds: plan.idleSeconds }));
   } finally {
     for (const subject of running) await subject.stop();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

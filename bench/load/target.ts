@@ -21,6 +21,7 @@ export async function describeTarget(
   issuer: string,
   more: Pick<Target, 'pid' | 'cookies' | 'usernames'>,
 ): Promise<Target> {
+  if (!issuer.startsWith('http://')) throw new Error(`${issuer}: the load generator speaks plain http alone, no TLS`);
   const answer = await fetch(`${issuer}/.well-known/openid-configuration`, { signal: AbortSignal.timeout(10_000) });
   if (!answer.ok) throw new Error(`${issuer} answered its metadata with ${answer.status}`);
   const metadata = (await answer.json()) as Record<string, string>;

@@ -17,7 +17,7 @@ export type VerifyRound = { perCpuSecond: number; p50Ms: number; p99Ms: number; 
 /** What it says in the end. `bare`: the signature alone, by node:crypto. */
 export type EdgeResult =
   | { kind: 'verify'; first: VerifyRound[]; remembered: VerifyRound[]; bare: VerifyRound[] }
-  | { kind: 'revoke'; milliseconds: number[]; errors: number };
+  | { kind: 'revoke'; milliseconds: number[]; errors: string[] };
 
 // Edges connected to the feed of a real server.
 process.once('disconnect', () => process.exit(0));
@@ -164,11 +164,11 @@ async function measureRevocation(task: Extract<EdgeTask, { kind: 'revoke' }>): P
   const edges = Array.from({ length: task.edges }, () => newEdge(task.issuer));
   await Promise.all(edges.map((edge) => edge.start()));
   const milliseconds: number[] = [];
-  let errors = 0;
+  const errors: string[] = [];
   for (let repeat = 0; repeat < task.repeats; repeat++) {
-    const tookMs = await revokeOnce(caller, edges, cookie, repeat);
-    if (tookMs === undefined) errors++;
-    else milliseconds.push(tookMs);
+    const took = await revokeOnce(caller, edges, cookie, repeat);
+    if (typeof took === 'string') errors.push(took);
+    else milliseconds.push(took);
   }
   await Promise.all(edges.map((edge) => edge.close()));
   return { kind: 'revoke', milliseconds, errors };
@@ -176,30 +176,32 @@ async function measureRevocation(task: Extract<EdgeTask, { kind: 'revoke' }>): P
 
 const longestWaitMs = 5000;
 
-/** From the acknowledged revocation to the last edge's refusal. Undefined when a step went wrong or an edge never refused. */
+/** The milliseconds from the acknowledged revocation to the last edge's refusal, or what went wrong. */
 async function revokeOnce(
   caller: Caller,
   edges: readonly Edge[],
   cookie: string,
   repeat: number,
-): Promise<number | undefined> {
+): Promise<number | string> {
   const tokens = await codeFlow(caller, cookie, declared.orders);
-  if (!tokens) return undefined;
+  if (!tokens) return 'the code flow was refused';
   const accepted = await Promise.all(edges.map((edge) => accepts(edge, tokens.access_token)));
-  if (accepted.includes(false)) return undefined;
+  const refusing = edges.find((_, index) => !accepted[index]);
+  if (refusing) return `an edge refused a good token: ${JSON.stringify(refusing.status())}`;
   // At another moment of the server's own rhythm each time.
   await sleep(5 + ((repeat * 13) % 60));
   const answer = await caller.post(caller.target.endpoints.revoke, `token=${tokens.refresh_token}`, {
     authorization: basicAuthorization(declared.web),
   });
   const acknowledgedMs = performance.now();
-  if (answer.status !== 200) return undefined;
+  if (answer.status !== 200) return `the revocation was answered with ${answer.status}`;
   let accepting = [...edges];
   while (accepting.length > 0) {
     const still: Edge[] = [];
     for (const edge of accepting) if (await accepts(edge, tokens.access_token)) still.push(edge);
     accepting = still;
-    if (performance.now() - acknowledgedMs > longestWaitMs) return undefined;
+    if (performance.now() - acknowledgedMs > longestWaitMs)
+      return `${accepting.length} edges accept a revoked token: ${JSON.stringify(accepting[0]?.status())}`;
     if (accepting.length > 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return performance.now() - acknowledgedMs;
