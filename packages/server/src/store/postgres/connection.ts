@@ -39,8 +39,9 @@ export function openPool(options: ConnectionOptions, most: number): pg.Pool {
       );
     },
   } as pg.PoolConfig & { verify(client: pg.PoolClient, done: (error?: Error) => void): void });
-  // An idle connection that breaks is no failure of anybody's: the pool drops it.
+  // An idle connection that breaks is no failure of anybody's: the pool drops it. One in use fails its statement, or the next one.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -1,3 +1,4 @@
+import { StoreNotUsable } from '../sqlite/schema.ts';
 import { StoreUnavailable } from '../store.ts';
 
 /** Thrown inside a transaction when what was to be new turns out to be there since: roll back and begin again, it will be seen then. */
@@ -14,6 +15,8 @@ export class StartOver extends Error {
 const retried = new Set(['40001', '40P01', '23505', 'start_over']);
 // admin_shutdown, crash_shutdown, cannot_connect_now, idle_session_timeout; read_only_sql_transaction: the server has become a standby, ask again who leads.
 const ended = new Set(['57P01', '57P02', '57P03', '57P05', '25006', '25P03']);
+
+const ours = new Set(['start_over', 'conflict', 'store_not_usable']);
 
 /** What the server, or the driver, calls the failure. */
 export function failureCode(error: unknown): string | undefined {
@@ -37,13 +40,13 @@ export function isRefused(error: unknown): boolean {
  */
 export function isLost(error: unknown): boolean {
   // Ours: thrown to undo a transaction on a connection that is well.
-  if (error instanceof TypeError || ['start_over', 'conflict'].includes(failureCode(error) ?? '')) return false;
+  if (error instanceof TypeError || ours.has(failureCode(error) ?? '')) return false;
   return !isServerError(error) || ended.has(failureCode(error)!) || failureCode(error)!.startsWith('08');
 }
 
 /** The same failure in the words of the Store interface; errors that are so already come back as they are. */
 export function asStoreFailure(error: unknown): Error {
-  if (error instanceof StoreUnavailable || error instanceof TypeError) return error;
+  if (error instanceof StoreUnavailable || error instanceof StoreNotUsable || error instanceof TypeError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (isRefused(error)) return new TypeError(`changes or events that cannot be stored: ${message}`, { cause: error });
   return new StoreUnavailable(`Postgres: ${message}`, { cause: error });

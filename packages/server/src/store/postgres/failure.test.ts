@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import pg from 'pg';
+import { asStoreFailure, isLost, isRefused, isRetried, StartOver } from './failure.ts';
+
+/** An error as the server reports it. */
+function reported(code: string): Error {
+  return Object.assign(new pg.DatabaseError('reported', 0, 'error'), { code, severity: 'ERROR' });
+}
+
+test('what each failure means: the connection is lost, the batch runs again, the values are refused, or the store is away', () => {
+  const cases: [error: Error, meaning: string, type: string][] = [
+    [reported('40001'), 'retried', 'StoreUnavailable'],
+    [reported('40P01'), 'retried', 'StoreUnavailable'],
+    [new StartOver(), 'retried', 'StoreUnavailable'],
+    [reported('22P02'), 'refused', 'TypeError'],
+    [reported('22021'), 'refused', 'TypeError'],
+    [reported('23502'), 'refused', 'TypeError'],
+    [reported('54000'), 'refused', 'TypeError'],
+    // disk full, out of memory, too many connections, lock not available, statement timeout, insufficient privilege
+    [reported('53100'), 'away', 'StoreUnavailable'],
+    [reported('53200'), 'away', 'StoreUnavailable'],
+    [reported('53300'), 'away', 'StoreUnavailable'],
+    [reported('55P03'), 'away', 'StoreUnavailable'],
+    [reported('57014'), 'away', 'StoreUnavailable'],
+    [reported('42501'), 'away', 'StoreUnavailable'],
+    [reported('57P01'), 'lost', 'StoreUnavailable'],
+    [reported('57P03'), 'lost', 'StoreUnavailable'],
+    [reported('25006'), 'lost', 'StoreUnavailable'],
+    [reported('08006'), 'lost', 'StoreUnavailable'],
+    [Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), 'lost', 'StoreUnavailable'],
+    [Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }), 'lost', 'StoreUnavailable'],
+    [new Error('Connection terminated unexpectedly'), 'lost', 'StoreUnavailable'],
+    [new Error('Query read timeout'), 'lost', 'StoreUnavailable'],
+  ];
+  for (const [error, meaning, type] of cases) {
+    const code = (error as { code?: string }).code ?? error.message;
+    const found = isLost(error) ? 'lost' : isRetried(error) ? 'retried' : isRefused(error) ? 'refused' : 'away';
+    assert.equal(found, meaning, code);
+    assert.equal(asStoreFailure(error).name, type, code);
+  }
+});

@@ -1,0 +1,442 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
+import type { Change, NewEvent, Store } from '../store.ts';
+import { openPostgresStore } from './open.ts';
+import {
+  findPostgres,
+  howToInstall,
+  openEngine,
+  query,
+  startTestPostgres,
+  type TestPostgres,
+} from './test-postgres.ts';
+
+// What only this engine can get wrong: nodes that cross, connections and servers that go away.
+const bin = findPostgres();
+const skip = bin === undefined ? howToInstall : false;
+if (skip) console.error(skip);
+
+// More for a long run: TESSERA_ROUNDS=10000.
+const rounds = Number(process.env.TESSERA_ROUNDS ?? 2000);
+const now = sampleTime;
+const origin = { ip: '192.0.2.1', userAgent: 'Firefox' };
+let server: TestPostgres;
+
+before(async () => {
+  if (bin !== undefined) server = await startTestPostgres(bin);
+});
+after(() => server?.remove());
+
+type Engine = Awaited<ReturnType<typeof openEngine>>;
+
+function on(title: string, body: (engine: Engine) => Promise<void>): void {
+  test(title, { skip }, async () => {
+    const engine = await openEngine(server);
+    try {
+      await body(engine);
+    } finally {
+      await engine.close();
+    }
+  });
+}
+
+on('batches of two nodes that cross: no deadlock, and each generation is won once', async ({ store, another }) => {
+  const nodes = [store, await another()];
+  const grantIds = await newGrants(store, 120);
+  const before = await deadlocks();
+  for (let generation = 1; generation <= 8; generation += 1) {
+    // The nodes ask in opposite orders, and a third of the commits touches other tables too.
+    const orders = [grantIds, [...grantIds].reverse()];
+    const results = await Promise.all(
+      nodes.flatMap((node, which) =>
+        orders[which]!.map(async (grantId, index) => {
+          const more: Change[] =
+            index % 3 === 0 ? [{ change: 'fill-bucket', key: `b${index % 7}`, add: 1, leakPerSecond: 1, at: now }] : [];
+          return { grantId, ...(await node.commit([...more, rotate(grantId, generation)])) };
+        }),
+      ),
+    );
+    const winners = results.filter(({ outcome }) => outcome === 'committed').map(({ grantId }) => grantId);
+    assert.deepEqual(winners.sort(), [...grantIds].sort(), `generation ${generation}`);
+  }
+  assert.equal((await deadlocks()) - before, 0);
+});
+
+on('one grant many times in a batch: generation by generation, and of equals the first', async ({ store }) => {
+  const [grantId = '', other = ''] = await newGrants(store, 2);
+  const results = await Promise.all([
+    store.commit([rotate(grantId, 1)]),
+    store.commit([rotate(grantId, 1)], [told('lost')]),
+    store.commit([rotate(grantId, 2)], [told('won')]),
+    // Refused by its second change: its first must leave no trace, for the next in the batch neither.
+    store.commit([rotate(other, 1), rotate(grantId, 2)]),
+    store.commit([rotate(other, 1)]),
+  ]);
+  assert.deepEqual(
+    results.map((result) => ('change' in result ? result.change : result.outcome)),
+    ['committed', 0, 'committed', 1, 'committed'],
+  );
+  assert.equal((await store.getGrant(grantId))?.generation, 3);
+  assert.equal((await store.getGrant(other))?.generation, 2);
+  const events = await store.readEvents({ limit: 9 });
+  assert.deepEqual(
+    events.map((event) => event.sid),
+    ['won'],
+  );
+});
+
+on('grants that are created while their session ends: none lives on', async ({ store, another, schema }) => {
+  const nodes = [store, await another()];
+  let [created, refused] = [0, 0];
+  for (let round = 0; round < rounds; round += 20) {
+    const sessions = Array.from({ length: 20 }, () => sampleSession());
+    await store.commit(sessions.map((session): Change => ({ change: 'create-session', session })));
+    await Promise.all(
+      sessions.map(async (session, index) => {
+        const [one, two] = index % 2 === 0 ? nodes : [nodes[1], nodes[0]];
+        if (index % 3 === 0) await delay(index % 5);
+        const ending: Change = {
+          change: 'end-sessions',
+          where: { sid: session.sid },
+          offline: false,
+          ending: sampleEnding(),
+        };
+        const results = await Promise.all([
+          one!.commit([{ change: 'create-grant', grant: sampleGrant(session) }]),
+          one!.commit([ending]),
+          two!.commit([{ change: 'create-grant', grant: sampleGrant(session) }]),
+        ]);
+        const won = [results[0], results[2]].filter(({ outcome }) => outcome === 'committed').length;
+        created += won;
+        refused += 2 - won;
+      }),
+    );
+  }
+  const [orphans] = await query<{ count: string }>(
+    server.connectionString,
+    `SELECT count(*) FROM ${schema}.grants g JOIN ${schema}.grant_state s USING (grant_id) JOIN ${schema}.sessions USING (sid)
+     WHERE sessions.ended_at IS NOT NULL AND s.ended_at IS NULL`,
+  );
+  assert.equal(Number(orphans?.count), 0);
+  assert.ok(created > 0 && refused > 0, `both orders happened: ${created} created, ${refused} refused`);
+});
+
+on('an open transaction holds no event back, and its own come when it commits', async ({ store, another, schema }) => {
+  const heard: NewEvent[] = [];
+  const reader = await another();
+  const follow = follower(reader, (event) => heard.push(event));
+  const slow = await connect(schema);
+  await slow.query('BEGIN');
+  await slow.query(
+    `INSERT INTO event_inbox (batch, ordinal, type, at, actor, sid)
+     VALUES (nextval('event_batch'), 1, 'session.started', 1, '{"kind":"server"}', '\\x00736c6f77')`,
+  );
+  await store.commit([], [told('quick')]);
+  await within(1000, () => heard.some((event) => event.sid === 'quick'));
+  for (let index = 0; index < 5; index += 1) await store.commit([], [told(`quick ${index}`)]);
+  await slow.query('COMMIT');
+  // Nobody signals it, as when its node died right after the commit: the reader's own look finds it.
+  await within(1000, () => heard.some((event) => event.sid === 'slow'));
+  await store.commit([], [told('after')]);
+  await within(1000, () => heard.some((event) => event.sid === 'after'));
+  assert.deepEqual(
+    (await reader.readEvents({ limit: 99 })).map((event) => [event.position, event.sid]),
+    ['quick', 'quick 0', 'quick 1', 'quick 2', 'quick 3', 'quick 4', 'slow', 'after'].map((sid, index) => [
+      index + 1,
+      sid,
+    ]),
+  );
+  await slow.end();
+  follow.stop();
+});
+
+on('a commit of another node is heard within 50 ms, most of the time', async ({ store, another }) => {
+  const other = await another();
+  const delays: number[] = [];
+  let heardAt = 0;
+  const stop = other.onCommit(() => {
+    heardAt = performance.now();
+  });
+  for (let round = 0; round < 20; round += 1) {
+    await delay(30);
+    const committedAt = (await store.commit([], [told('s')])) && performance.now();
+    await within(1000, () => heardAt >= committedAt);
+    delays.push(heardAt - committedAt);
+  }
+  stop();
+  delays.sort((a, b) => a - b);
+  assert.ok(delays[10]! < 50, `median ${delays[10]} ms`);
+});
+
+on('rotations stay within their page', async ({ store, schema }) => {
+  const grantIds = await newGrants(store, 2000);
+  for (let generation = 1; generation <= 3; generation += 1) {
+    for (let start = 0; start < 64; start += 1) {
+      // Spread over the table, as requests are.
+      const some = grantIds.filter((_, index) => index % 64 === start);
+      await Promise.all(some.map((grantId) => store.commit([rotate(grantId, generation)])));
+    }
+  }
+  const statistics = async () => {
+    const [row] = await query<{ updated: string; hot: string }>(
+      server.connectionString,
+      `SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE schemaname = '${schema}' AND relname = 'grant_state'`,
+    );
+    return { updated: Number(row?.updated), hot: Number(row?.hot) };
+  };
+  // A connection reports what it did with a delay.
+  for (let waited = 0; (await statistics()).updated < 6000 && waited < 100; waited += 1) await delay(100);
+  const { updated, hot } = await statistics();
+  assert.ok(updated >= 6000, `${updated} updates`);
+  assert.ok(hot / updated >= 0.95, `${hot} of ${updated} updates were heap-only`);
+});
+
+on('a touch of a session that somebody holds is passed over, and takes nobody along', async ({ store, schema }) => {
+  const session = sampleSession();
+  const grant = sampleGrant(session);
+  await store.commit([
+    { change: 'create-session', session },
+    { change: 'create-grant', grant },
+  ]);
+  const holder = await connect(schema);
+  await holder.query('BEGIN; SELECT * FROM sessions FOR UPDATE');
+  const startedAt = performance.now();
+  const touch: Change = { change: 'touch-session', sid: session.sid, lastSeenAt: now + 9, ssoUntil: now + 9999 };
+  assert.equal((await store.commit([touch, rotate(grant.grantId, 1)])).outcome, 'committed');
+  assert.ok(performance.now() - startedAt < 1500);
+  await holder.query('ROLLBACK');
+  await holder.end();
+  assert.equal((await store.getSession(session.sid))?.lastSeenAt, session.lastSeenAt);
+  assert.equal((await store.getGrant(grant.grantId))?.generation, 2);
+});
+
+on('a grant that somebody holds for long is unavailable alone', async ({ store, schema }) => {
+  const [held = '', ...others] = await newGrants(store, 5);
+  const holder = await connect(schema);
+  await holder.query('BEGIN');
+  await holder.query(
+    'SELECT 1 FROM grant_state JOIN grants USING (grant_id) ORDER BY grant_no LIMIT 1 FOR UPDATE OF grant_state',
+  );
+  const results = await Promise.allSettled([held, ...others].map((grantId) => store.commit([rotate(grantId, 1)])));
+  assert.equal(results[0]?.status === 'rejected' && results[0].reason.code, 'store_unavailable');
+  assert.ok(results.slice(1).every((result) => result.status === 'fulfilled'));
+  await holder.query('ROLLBACK');
+  await holder.end();
+  assert.equal((await store.commit([rotate(held, 1)])).outcome, 'committed');
+});
+
+on('ids with characters that Postgres has no text for are unknown, not a failure', async ({ store }) => {
+  assert.equal(await store.get('client', 'a\0b'), undefined);
+  assert.equal(await store.findUser('a\0b'), undefined);
+  assert.equal(await store.getGrant('a\0b'), undefined);
+  assert.deepEqual(await store.getBuckets(['a\0b']), []);
+  const client = sampleClient({ clientId: 'nul\0', name: 'nul\0' });
+  assert.equal(
+    (await store.commit([{ change: 'put', kind: 'client', expect: 'absent', record: client }])).outcome,
+    'committed',
+  );
+  assert.deepEqual(await store.get('client', 'nul\0'), client);
+});
+
+test('nodes that start together migrate once', { skip }, async () => {
+  const schema = 'started_together';
+  const { connectionString } = server;
+  await query(connectionString, `CREATE SCHEMA ${schema}`);
+  const stores = await Promise.all(
+    Array.from({ length: 6 }, () => openPostgresStore({ connectionString, schema, poolSize: 2 })),
+  );
+  const positions = await Promise.all(stores.map((store) => store.position()));
+  assert.equal(new Set(positions.map(({ epoch }) => epoch)).size, 1);
+  for (const store of stores) await store.close();
+});
+
+test("another program's tables and a newer store are left alone", { skip }, async () => {
+  const { connectionString } = server;
+  await query(connectionString, 'CREATE SCHEMA foreign_tables; CREATE TABLE foreign_tables.sessions (id int)');
+  await assert.rejects(openPostgresStore({ connectionString, schema: 'foreign_tables' }), { code: 'store_not_usable' });
+  const store = await openPostgresStore({ connectionString, schema: 'newer' });
+  await store.close();
+  await query(connectionString, 'UPDATE newer.store_state SET schema_version = 99, oldest_code = 98');
+  await assert.rejects(openPostgresStore({ connectionString, schema: 'newer' }), { code: 'store_not_usable' });
+});
+
+on(
+  'connections that are cut under load: unavailable, then well again, and what was acknowledged holds',
+  async (engine) => {
+    const { store, another } = engine;
+    const grantIds = await newGrants(store, 20);
+    const listening = await another();
+    let heard = 0;
+    listening.onCommit(() => {
+      heard += 1;
+    });
+    const load = rotateForever(store, grantIds);
+    for (let cut = 0; cut < 5; cut += 1) {
+      await delay(120);
+      await query(
+        server.connectionString,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tessera'",
+      );
+    }
+    await delay(700);
+    const { acknowledged, failures } = await load.stop();
+    assert.ok(failures.length > 0, 'somebody was told');
+    assert.deepEqual([...new Set(failures)], ['store_unavailable']);
+    await assertHeld(store, acknowledged);
+    const before = heard;
+    await store.commit([], [told('again')]);
+    await within(1000, () => heard > before);
+  },
+);
+
+on('a server that is killed and comes back: what was acknowledged holds, positions stay dense', async ({ store }) => {
+  const grantIds = await newGrants(store, 20);
+  for (let crash = 0; crash < 2; crash += 1) {
+    await using load = rotateForever(store, grantIds);
+    await delay(400);
+    await server.crash();
+    await within(10_000, () => load.hasSucceededAfterFailure());
+    const { acknowledged, failures } = await load.stop();
+    assert.deepEqual([...new Set(failures)], ['store_unavailable']);
+    await assertHeld(store, acknowledged);
+  }
+  const events = await store.readEvents({ limit: 1_000_000 });
+  assert.deepEqual(
+    events.map((event) => event.position),
+    events.map((_, index) => index + 1),
+  );
+  // A story per grant, without a hole: each rotation that is there has its event.
+  for (const grantId of grantIds) {
+    const generation = (await store.getGrant(grantId))?.generation ?? 0;
+    assert.equal((await store.readEvents({ grantId, limit: 1_000_000 })).length, generation - 1);
+  }
+});
+
+test('a server that does not flush is refused', { skip }, async () => {
+  const { connectionString } = server;
+  for (const setting of ['fsync=off', 'full_page_writes=off']) {
+    await server.stop();
+    await server.start([setting]);
+    await assert.rejects(
+      openPostgresStore({ connectionString, schema: 'refused' }),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'store_not_usable');
+        return error.message.includes(setting);
+      },
+    );
+  }
+  await server.stop();
+  await assert.rejects(openPostgresStore({ connectionString, schema: 'refused' }), { code: 'store_unavailable' });
+  await server.start();
+});
+
+async function newGrants(store: Store, count: number): Promise<string[]> {
+  const session = sampleSession();
+  const grants = Array.from({ length: count }, () => sampleGrant(session));
+  const result = await store.commit([
+    { change: 'create-session', session },
+    ...grants.map((grant): Change => ({ change: 'create-grant', grant })),
+  ]);
+  assert.equal(result.outcome, 'committed');
+  return grants.map((grant) => grant.grantId);
+}
+
+function rotate(grantId: string, expect: number): Change {
+  return { change: 'rotate-grant', grantId, expect, sealKeyId: 'k1', at: now, idleAt: now + 60, origin };
+}
+
+function told(sid: string): NewEvent {
+  return { type: 'session.started', at: now, actor: { kind: 'server' }, sid };
+}
+
+/** Rotates the grants, each as fast as it can, through whatever happens, until it is stopped. */
+function rotateForever(store: Store, grantIds: readonly string[]) {
+  const acknowledged = new Map<string, number>();
+  const failures: string[] = [];
+  let isRunning = true;
+  let succeeded = 0;
+  let succeededAtFailure: number | undefined;
+  const running = Promise.all(grantIds.map(run));
+  return {
+    hasSucceededAfterFailure: () =>
+      succeededAtFailure !== undefined && succeeded > succeededAtFailure + grantIds.length,
+    async stop() {
+      isRunning = false;
+      await running;
+      return { acknowledged, failures };
+    },
+    async [Symbol.asyncDispose]() {
+      isRunning = false;
+      await running;
+    },
+  };
+
+  async function run(grantId: string): Promise<void> {
+    while (isRunning) {
+      try {
+        const generation = (await store.getGrant(grantId))?.generation ?? 0;
+        const event: NewEvent = { type: 'grant.origin_changed', at: now, actor: { kind: 'server' }, grantId };
+        const { outcome } = await store.commit([rotate(grantId, generation)], [event]);
+        assert.equal(outcome, 'committed');
+        acknowledged.set(grantId, generation + 1);
+        succeeded += 1;
+      } catch (error) {
+        failures.push((error as { code?: string }).code ?? String(error));
+        succeededAtFailure = succeeded;
+        await delay(20);
+      }
+    }
+  }
+}
+
+async function assertHeld(store: Store, acknowledged: ReadonlyMap<string, number>): Promise<void> {
+  assert.ok(acknowledged.size > 0);
+  for (const [grantId, generation] of acknowledged) {
+    const stored = (await store.getGrant(grantId))?.generation ?? 0;
+    assert.ok(stored >= generation, `${generation} was acknowledged, ${stored} is stored`);
+  }
+}
+
+/** Reads events as they come, as the server does: when told of a commit, from the last position on. */
+function follower(store: Store, each: (event: NewEvent) => void): { stop(): void } {
+  let position = 0;
+  let reading = Promise.resolve();
+  const stop = store.onCommit(() => {
+    reading = reading.then(async () => {
+      for (const event of await store.readEvents({ afterPosition: position, limit: 100 })) {
+        assert.equal(event.position, position + 1);
+        position = event.position;
+        each(event);
+      }
+    });
+  });
+  return { stop };
+}
+
+async function connect(schema: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: server.connectionString });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(`SET search_path = ${schema}`);
+  return client;
+}
+
+async function deadlocks(): Promise<number> {
+  await delay(300);
+  const [row] = await query<{ deadlocks: string }>(
+    server.connectionString,
+    'SELECT sum(deadlocks) AS deadlocks FROM pg_stat_database',
+  );
+  return Number(row?.deadlocks);
+}
+
+async function within(ms: number, condition: () => boolean): Promise<void> {
+  const startedAt = performance.now();
+  while (!condition()) {
+    assert.ok(performance.now() - startedAt < ms, `waited ${ms} ms in vain`);
+    await delay(5);
+  }
+}
