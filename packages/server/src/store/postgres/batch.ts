@@ -2,10 +2,10 @@ import type pg from 'pg';
 import type { Change, NewEvent } from '../store.ts';
 import { type Effects, isShared, type SharedChange } from './changes.ts';
 import { type Connection, inTransaction } from './connection.ts';
-import { putDocument, remove } from './document-changes.ts';
+import { idOf, putDocument, remove } from './document-changes.ts';
 import { endGrants, endSessions } from './endings.ts';
 import { appendEvents } from './event-log.ts';
-import { packKey } from './key.ts';
+import { packKey, packText } from './key.ts';
 import { RowsAtHand } from './rows-at-hand.ts';
 import { createSession, renewSession } from './session-changes.ts';
 import { run } from './statements.ts';
@@ -126,25 +126,33 @@ async function applyByStatement(connection: Connection, change: Change, effects:
   }
 }
 
+const lockDocuments = `
+  SELECT 1 FROM documents WHERE (kind, id) IN (SELECT * FROM unnest($1::text[], $2::bytea[])) ORDER BY kind, id FOR NO KEY UPDATE`;
 const lockSessions = 'SELECT 1 FROM sessions WHERE sid = ANY($1::bytea[]) ORDER BY sid FOR NO KEY UPDATE';
 const lockGrants = `
   SELECT 1 FROM grants g JOIN grant_state s USING (grant_id)
   WHERE g.sid = ANY($1::bytea[]) OR g.grant_id = ANY($2::bytea[]) ORDER BY s.grant_id FOR NO KEY UPDATE OF s`;
 
 /**
- * Locks the sessions and grants that the changes name, in the one order, before the changes get to them in theirs. What they only describe (a user's sessions)
+ * Locks the documents, sessions and grants that the changes name, in the one order, before the changes get to them in theirs. What they only describe (a user's sessions)
  * is locked when it is found; should two commits cross there, the server breaks the deadlock and one of them is run again.
  */
 async function lockNamed(connection: Connection, changes: readonly Change[]): Promise<void> {
+  const documents: { kind: string; id: string }[] = [];
   const sids = new Set<string>();
   const grantIds = new Set<string>();
   for (const change of changes) {
+    if (change.change === 'put') documents.push({ kind: change.kind, id: idOf(change) });
+    if (change.change === 'remove') documents.push(change);
     if (change.change === 'renew-session') sids.add(change.sid);
     if (change.change === 'create-grant') sids.add(change.grant.sid);
     if (change.change === 'rotate-grant' || change.change === 'touch-grant' || change.change === 'count-replay')
       grantIds.add(change.grantId);
     if (change.change === 'end-sessions' && 'sid' in change.where) sids.add(change.where.sid);
     if (change.change === 'end-grants' && 'grantId' in change.where) grantIds.add(change.where.grantId);
+  }
+  if (documents.length > 0) {
+    await run(connection, lockDocuments, [documents.map(({ kind }) => kind), documents.map(({ id }) => packText(id))]);
   }
   const sessions = [...sids].map(packKey);
   if (sids.size > 0) await run(connection, lockSessions, [sessions]);

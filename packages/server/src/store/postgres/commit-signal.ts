@@ -19,6 +19,7 @@ export class CommitSignal {
   #channel = '';
   #timer: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
+  #sending: Promise<void> | undefined;
   #isDue = false;
   #isClosed = false;
 
@@ -62,11 +63,7 @@ export class CommitSignal {
   /** Tells the others soon, once for all commits of the next moment. */
   send(): void {
     this.#isDue = true;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      // Lost with its connection: the others look by themselves.
-      this.#notify().catch(() => undefined);
-    }, signalEveryMs).unref();
+    this.#schedule();
   }
 
   /** Tells what is still to be told and disconnects. */
@@ -74,15 +71,28 @@ export class CommitSignal {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#reconnect);
-    if (this.#isDue) await this.#notify().catch(() => undefined);
+    await this.#sending;
+    if (this.#isDue) await this.#notify();
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }
 
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#sending !== undefined || this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#sending = this.#notify().finally(() => {
+        this.#sending = undefined;
+        if (this.#isDue) this.#schedule();
+      });
+    }, signalEveryMs).unref();
+  }
+
   async #notify(): Promise<void> {
     this.#isDue = false;
-    await this.#client?.query('SELECT pg_notify($1, $2)', [this.#channel, this.#sender]);
+    // A signal that gets lost with its connection: the others look by themselves.
+    await this.#client?.query('SELECT pg_notify($1, $2)', [this.#channel, this.#sender]).catch(() => undefined);
   }
 
   #lost(client: pg.Client): void {

@@ -120,6 +120,19 @@ export async function assertDurable(connection: Connection): Promise<void> {
   }
 }
 
+/**
+ * What a failover could lose, in words for the operator, or undefined: a standby that is not waited for lacks the latest commits, so acknowledged endings
+ * would be undone when it takes over.
+ */
+export async function failoverRisk(connection: Connection): Promise<string | undefined> {
+  const { rows } = await connection.query<{ standbys: number; synchronous: string }>(
+    "SELECT count(*)::int AS standbys, current_setting('synchronous_standby_names') AS synchronous FROM pg_stat_replication",
+  );
+  const { standbys, synchronous } = rows[0]!;
+  if (standbys === 0 || synchronous !== '') return undefined;
+  return 'the database has standbys and waits for none (synchronous_standby_names is empty): a failover can undo the latest sign-outs, rotations and other acknowledged changes';
+}
+
 function clientConfig({ connectionString }: ConnectionOptions): pg.ClientConfig {
   return {
     connectionString,

@@ -63,7 +63,8 @@ function bodyOf(change: ChangeOf<'put'>, version: number): string {
   return JSON.stringify({ ...change.record, version });
 }
 
-function idOf(change: ChangeOf<'put'>): string {
+/** The id of the record that is put. */
+export function idOf(change: ChangeOf<'put'>): string {
   switch (change.kind) {
     case 'user':
       return change.record.userId;

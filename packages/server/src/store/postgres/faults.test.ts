@@ -137,6 +137,7 @@ on('an open transaction holds no event back, and its own come when it commits', 
   await store.commit([], [told('quick')]);
   await within(1000, () => heard.some((event) => event.sid === 'quick'));
   for (let index = 0; index < 5; index += 1) await store.commit([], [told(`quick ${index}`)]);
+  await within(1000, () => heard.some((event) => event.sid === 'quick 4'));
   await slow.query('COMMIT');
   // Nobody signals it, as when its node died right after the commit: the reader's own look finds it.
   await within(1000, () => heard.some((event) => event.sid === 'slow'));

@@ -14,7 +14,14 @@ import type {
 } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { CommitSignal } from './commit-signal.ts';
-import { assertDurable, type ConnectionOptions, openPool, quoteName, withConnection } from './connection.ts';
+import {
+  assertDurable,
+  type ConnectionOptions,
+  failoverRisk,
+  openPool,
+  quoteName,
+  withConnection,
+} from './connection.ts';
 import { readLogState } from './event-reader.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Reader } from './reader.ts';
@@ -29,6 +36,8 @@ export type PostgresStoreOptions = {
   poolSize?: number;
   /** The schema of the tables; made if it is not there. Default: the first of the user's `search_path`, usually `public`. */
   schema?: string;
+  /** Called at the start with what the operator should know: what a failover could lose. */
+  warn?: (message: string) => void;
 };
 
 /**
@@ -53,6 +62,7 @@ const watchDeafEveryMs = 40;
 
 class PostgresStore implements Store {
   readonly #connection: ConnectionOptions;
+  readonly #warn: (message: string) => void;
   readonly #pool: pg.Pool;
   readonly #writerPool: pg.Pool;
   readonly #writer: GroupCommit;
@@ -64,7 +74,8 @@ class PostgresStore implements Store {
   #seen = { position: 0, newest: 0 };
   #closing: Promise<void> | undefined;
 
-  constructor({ connectionString, poolSize = 8, schema }: PostgresStoreOptions) {
+  constructor({ connectionString, poolSize = 8, schema, warn = () => undefined }: PostgresStoreOptions) {
+    this.#warn = warn;
     this.#connection = { connectionString, schema };
     this.#pool = openPool(this.#connection, poolSize);
     this.#writerPool = openPool(this.#connection, 1);
@@ -82,6 +93,8 @@ class PostgresStore implements Store {
       const { schema } = this.#connection;
       if (schema !== undefined) await connection.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`);
       await migrate(connection);
+      const risk = await failoverRisk(connection);
+      if (risk !== undefined) this.#warn(risk);
     });
     await this.#signal.open().catch((error: unknown) => {
       throw new StoreUnavailable('Postgres: no connection for signals', { cause: error });
