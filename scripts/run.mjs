@@ -22,9 +22,21 @@ const child = spawn(
   { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TESSERA_LAUNCHED: '1' } },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-const launcher = process.ppid;
-setInterval(() => process.ppid === launcher || child.kill('SIGTERM'), 500).unref();
+const launchers = launchersNow();
+setInterval(() => launchersNow() === launchers || child.kill('SIGTERM'), 500).unref();
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)));
+
+/** Who started this. npm does it through a shell, which outlives an npm that is killed, so the shell's own parent counts too. */
+function launchersNow() {
+  const { ppid } = process;
+  if (process.env.npm_lifecycle_event === undefined || process.platform !== 'linux') return `${ppid}`;
+  try {
+    // The name in brackets may hold anything; what follows is the state and the parent. Source: proc(5).
+    return `${ppid} ${readFileSync(`/proc/${ppid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]}`;
+  } catch {
+    return `${ppid}`;
+  }
+}
 
 /** Runs `npm ci` when node_modules does not hold what the lockfile says. */
 function installOnce() {
