@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isPortFree, listenOnLoopback } from './local-http.ts';
-import { parts } from './settings.ts';
+import { parts, readSettings } from './settings.ts';
 import { demoEnvironment, endProcess, type LaunchedDemo, launchDemo } from './testing/launch-demo.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
@@ -36,7 +36,6 @@ describe('a demo that runs', () => {
   });
 
   test('keeps its secrets readable for their owner alone', async () => {
-    const { statSync } = await import('node:fs');
     assert.equal(statSync(join(demo.settings.data, 'client-secrets.json')).mode & 0o077, 0);
   });
 
@@ -105,6 +104,28 @@ for (const [how, end] of [
     await demo.close();
   });
 
+test('nothing is left behind by kill -9 of npm', { skip: !hasProcessList && 'no /proc to look into' }, async () => {
+  const env = await demoEnvironment();
+  const npm = spawn('npm', ['start'], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  npm.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  await waitUntil(
+    () => /^Ready: /m.test(output),
+    () => `not ready: ${output}`,
+    60_000,
+  );
+  const left = { settings: readSettings(env) };
+  assert.ok(processesOf(left).length >= 4);
+  npm.kill('SIGKILL');
+  await waitUntil(
+    () => processesOf(left).length === 0,
+    () => `still there: ${processesOf(left).join(', ')}`,
+  );
+  await rm(left.settings.data, { recursive: true });
+});
+
 async function runDemo(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   const child = spawn(process.execPath, [join(root, 'scripts/run.mjs'), 'examples/demo/start.ts'], { cwd: root, env });
   let output = '';
@@ -119,7 +140,7 @@ async function readKeys({ settings }: LaunchedDemo): Promise<unknown> {
 }
 
 /** The ids of the processes that work on this demo's data: it stands in their environment. */
-function processesOf({ settings }: LaunchedDemo): number[] {
+function processesOf({ settings }: Pick<LaunchedDemo, 'settings'>): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((name) => {
@@ -144,7 +165,7 @@ function parentOf(id: number): number {
   return Number(readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]);
 }
 
-async function waitUntil(holds: () => boolean, message: () => string): Promise<void> {
-  for (const giveUpAt = Date.now() + 10_000; !holds(); await sleep(50))
+async function waitUntil(holds: () => boolean, message: () => string, longestMs = 15_000): Promise<void> {
+  for (const giveUpAt = Date.now() + longestMs; !holds(); await sleep(50))
     if (Date.now() > giveUpAt) assert.fail(message());
 }

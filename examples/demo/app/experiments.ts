@@ -63,7 +63,7 @@ export const experiments: readonly Experiment[] = [
     shows: 'Ends every session you have, on every device, with every app in it.',
     code: [
       { file: `${page}/sign-out-everywhere.ts`, from: 'export async function signOutEverywhere', to: '}' },
-      { file: 'examples/demo/app/page/refusal-watch.ts', from: 'export async function untilRefused', to: '}' },
+      { file: 'examples/demo/app/page/refusal-watch.ts', from: 'async function callUntilRefused', to: '}' },
     ],
   },
 ];

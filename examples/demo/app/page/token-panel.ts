@@ -63,10 +63,11 @@ function lifeTile(held: HeldToken): HTMLElement {
 }
 
 function refreshTokenTile(held: HeldToken, grant: GrantView | undefined): HTMLElement {
-  const means = held.refusedAt === undefined ? 'counts up with each use; never shown here' : 'refused as well';
+  const isRefused = held.refusedAt !== undefined;
+  const means = isRefused ? 'refused as well' : 'counts up with each use; never shown here';
   return element(
     'div',
-    { class: 'life' },
+    { class: 'life', 'data-state': isRefused ? 'refused' : 'live' },
     element('h3', {}, 'Refresh token'),
     element('p', { class: 'big mono', id: 'generation' }, `Generation ${grant?.generation ?? '?'}`),
     element('p', { class: 'small' }, means),

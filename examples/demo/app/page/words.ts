@@ -17,6 +17,11 @@ export function milliseconds(length: number): string {
   return `${Math.max(1, Math.round(length))} ms`;
 }
 
+/** A number of times: "once", "3 times". */
+export function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
 /** The time of day of a time in seconds since 1970, to the second. */
 export function timeOfDay(time: number): string {
   return new Date(time * 1000).toLocaleTimeString('en-GB');

@@ -1,7 +1,7 @@
 import { legacyRetryWindow } from '../../../legacy-retry-window.ts';
 import { handToThief } from '../backend.ts';
 import { client, legacyClient } from '../clients.ts';
-import { untilRefused } from '../refusal-watch.ts';
+import { watchApi } from '../refusal-watch.ts';
 import { settings } from '../settings.ts';
 import { milliseconds, pause } from '../words.ts';
 import type { Outcome, Say } from './outcome.ts';
@@ -21,10 +21,11 @@ export async function replayStolenToken(say: Say): Promise<Outcome> {
     );
     await pause(1000);
   }
-  const refused = untilRefused(legacyClient);
+  const api = watchApi(legacyClient);
+  await api.accepted;
   const triedMs = performance.now();
   const bearer = await handToThief(copied, 'demo-legacy');
-  const seen = await refused;
+  const seen = await api.refused;
   const sibling = await client.fetch(settings.orders);
   return {
     headline: milliseconds(seen.refusedAtMs - triedMs),
