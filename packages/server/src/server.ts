@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import type { Seconds } from '@tessera/protocol';
@@ -28,7 +27,7 @@ import { type Random, systemRandom } from './secrets/random.ts';
 import { readRootKeys } from './secrets/root-key-file.ts';
 import type { RootKeys } from './secrets/root-keys.ts';
 import { rememberLifetime } from './sessions/tokens-until.ts';
-import { openSqliteStore } from './store/sqlite/open.ts';
+import { openStore } from './store/open-store.ts';
 import type { EventRecord, Store } from './store/store.ts';
 import { Throttle } from './throttle.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
@@ -38,7 +37,7 @@ export type ServerOptions = {
   config: Config;
   /** Default: from TESSERA_ROOT_KEYS or `<data>/root-keys.json`, which is made at the first start. */
   rootKeys?: RootKeys;
-  /** Default: SQLite in `<data>/tessera.db`. The server closes it. */
+  /** Default: what the configuration says, SQLite in `<data>/tessera.db` or Postgres. The server closes it. */
   store?: Store;
   /** The time in milliseconds. */
   nowMs?: () => number;
@@ -124,7 +123,7 @@ async function createContext(options: ServerOptions): Promise<Context> {
   const logFailure = (error: unknown) => log.error({ error: String(error) }, 'the store could not be read or written');
   if (!options.rootKeys || !options.store) await mkdir(config.data, { recursive: true, mode: 0o700 });
   const rootKeys = options.rootKeys ?? (await readRootKeys({ env: process.env, dataFolder: config.data, random }));
-  const store = options.store ?? (await openSqliteStore({ file: join(config.data, 'tessera.db') }));
+  const store = options.store ?? (await openStore(config, (message) => log.warn(message)));
   let issuerEpoch = Number(
     ((await store.get('setting', 'issuer_epoch'))?.value as { epoch?: number } | undefined)?.epoch ?? 0,
   );

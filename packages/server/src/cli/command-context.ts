@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type AdminContext, done, type Outcome } from '../admin/operation.ts';
 import { adminResourceServer } from '../admin-resource-server.ts';
+import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { Registry } from '../registry.ts';
 import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { readRootKeys } from '../secrets/root-key-file.ts';
-import { openSqliteStore } from '../store/sqlite/open.ts';
+import { openStore, storeFile } from '../store/open-store.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import { CommandFailure, failureOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -35,14 +35,13 @@ export async function withContext<T>(
     ...(options.config === undefined ? {} : { file: options.config }),
     ...(options.data === undefined ? {} : { overrides: { data: options.data } }),
   });
-  const file = join(config.data, 'tessera.db');
-  if (!makeStore && !existsSync(file))
+  if (!makeStore && !hasStore(config))
     throw new CommandFailure(
-      `there is no store at ${file}; start the server once (tessera serve), or name its folder with --data`,
+      `there is no store at ${storeFile(config.data)}; start the server once (tessera serve), or name its folder with --data`,
     );
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
-  const store = await openSqliteStore({ file });
+  const store = await openStore(config, (message) => terminal.err(message));
   try {
     return await work({
       config,
@@ -58,6 +57,11 @@ export async function withContext<T>(
   } finally {
     await store.close();
   }
+}
+
+/** Whether there may be a store: a database elsewhere, or the file of the embedded one. */
+export function hasStore({ data, store }: Pick<Config, 'data' | 'store'>): boolean {
+  return store !== undefined || existsSync(storeFile(data));
 }
 
 /** Runs an operation against the store; a refusal ends the command. */

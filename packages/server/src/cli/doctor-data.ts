@@ -7,7 +7,8 @@ import { listRootKeys, readRootKeys } from '../secrets/root-key-file.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 import { assertUsable } from '../store/sqlite/schema.ts';
 import { SigningKeys, signingAlgorithms } from '../tokens/signing-keys.ts';
-import type { Check } from './doctor.ts';
+import type { Check, Finding } from './doctor.ts';
+import type { Terminal } from './terminal.ts';
 
 const storeName = 'tessera.db';
 
@@ -42,7 +43,8 @@ export const checkRootKeys: Check = async ({ env }, { data }) => {
 };
 
 /** The store: opens, is whole, has a schema this program knows, and has seen no time that is still to come. */
-export const checkStore: Check = async (terminal, { data }) => {
+export const checkStore: Check = async (terminal, { data, store }) => {
+  if (store !== undefined) return checkPostgres(terminal, store);
   const file = join(data, storeName);
   if (!existsSync(file)) return { state: 'skipped', detail: `${file} is not there yet; the first start makes it` };
   const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
@@ -59,26 +61,44 @@ export const checkStore: Check = async (terminal, { data }) => {
     const { latest } = (db.prepare('SELECT at AS latest FROM events ORDER BY position DESC LIMIT 1').get() ?? {
       latest: 0,
     }) as { latest: number };
-    const ahead = latest - Math.floor(terminal.nowMs() / 1000);
-    if (ahead > 2)
-      return {
-        state: 'wrong',
-        detail: `its last event lies ${ahead} s in the future: this clock, or the one that wrote it, is wrong`,
-        todo: 'set the clock, and keep it right with NTP',
-      };
-    return { state: 'ok', detail: `${file}, whole, schema ${schema}` };
+    return clockProblem(terminal, latest) ?? { state: 'ok', detail: `${file}, whole, schema ${schema}` };
   } finally {
     db.close();
   }
 };
 
+async function checkPostgres(terminal: Terminal, url: string): Promise<Omit<Finding, 'check'>> {
+  const { inspectPostgres } = await import('../store/postgres/inspect.ts');
+  const { schema, latestEventAt } = await inspectPostgres(url);
+  if (schema === 0) return { state: 'skipped', detail: 'Postgres answers; the first start makes the store there' };
+  return clockProblem(terminal, latestEventAt) ?? { state: 'ok', detail: `Postgres answers, schema ${schema}` };
+}
+
+function clockProblem(terminal: Terminal, latestEventAt: number): Omit<Finding, 'check'> | undefined {
+  const ahead = latestEventAt - Math.floor(terminal.nowMs() / 1000);
+  if (ahead <= 2) return undefined;
+  return {
+    state: 'wrong',
+    detail: `its last event lies ${ahead} s in the future: this clock, or the one that wrote it, is wrong`,
+    todo: 'set the clock, and keep it right with NTP',
+  };
+}
+
 /** The signing keys: one that signs for each algorithm, and its private half opens under the root keys. */
-export const checkSigningKeys: Check = async ({ env }, { data }) => {
+export const checkSigningKeys: Check = async ({ env }, { data, store }) => {
   const file = join(data, storeName);
-  if (!existsSync(file)) return { state: 'skipped', detail: 'the first start makes them' };
+  if (store === undefined && !existsSync(file)) return { state: 'skipped', detail: 'the first start makes them' };
+  const records = store === undefined ? readKeyRecords(file) : await readPostgresKeys(store);
+  if (records.length === 0) return { state: 'skipped', detail: 'the first start makes them' };
+  // Reading root keys that are not there would make new ones.
+  if (!env.TESSERA_ROOT_KEYS && !existsSync(join(data, 'root-keys.json')))
+    return {
+      state: 'wrong',
+      detail: 'the store has signing keys, and there are no root keys here to open them',
+      todo: "bring the root keys of the store's other servers: copy root-keys.json or set TESSERA_ROOT_KEYS",
+    };
   const keys = new SigningKeys(await readRootKeys({ env, dataFolder: data, random: systemRandom }));
-  keys.load(readKeyRecords(file));
-  if (keys.records.length === 0) return { state: 'skipped', detail: 'the first start makes them' };
+  keys.load(records);
   const missing = signingAlgorithms.filter((algorithm) => keys.currentKid(algorithm) === undefined);
   if (missing.length === 0) return { state: 'ok', detail: `sign ${signingAlgorithms.join(', ')}` };
   return {
@@ -87,6 +107,11 @@ export const checkSigningKeys: Check = async ({ env }, { data }) => {
     todo: 'restore the root keys, or make fresh signing keys: tessera keys rotate --now',
   };
 };
+
+async function readPostgresKeys(url: string): Promise<SigningKeyRecord[]> {
+  const { inspectPostgres } = await import('../store/postgres/inspect.ts');
+  return (await inspectPostgres(url)).signingKeys;
+}
 
 /** Read past the store, which would bring an older schema up to date. */
 function readKeyRecords(file: string): SigningKeyRecord[] {

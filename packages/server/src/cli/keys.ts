@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { listKeys, revokeKey, rotateKeys, type SigningKey } from '../admin/keys.ts';
 import { findRootKeyUses } from '../admin/root-keys.ts';
+import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { systemRandom } from '../secrets/random.ts';
 import {
@@ -12,7 +11,7 @@ import {
   stageRootKey,
 } from '../secrets/root-key-file.ts';
 import { collect, type Register, storeCommand } from './command.ts';
-import { cliActor, runOperation, type StoreOptions, withContext } from './command-context.ts';
+import { cliActor, hasStore, runOperation, type StoreOptions, withContext } from './command-context.ts';
 import { CommandFailure } from './failure.ts';
 import { print, relative, table } from './output.ts';
 import { confirm } from './password-input.ts';
@@ -103,8 +102,9 @@ function registerRoot(root: ReturnType<typeof storeCommand>, terminal: Terminal)
 }
 
 async function refuse(terminal: Terminal, id: string, options: StoreOptions & { yes?: boolean }): Promise<void> {
-  const source = await sourceOf(terminal, options);
-  const uses = existsSync(join(source.dataFolder, 'tessera.db'))
+  const config = await configOf(terminal, options);
+  const source = sourceIn(terminal, config);
+  const uses = hasStore(config)
     ? await withContext(terminal, options, (context) => findRootKeyUses(context, id))
     : { signingKeys: [], clients: [], resourceServers: [] };
   // Without them the server could sign nothing after its restart.
@@ -130,14 +130,21 @@ async function refuse(terminal: Terminal, id: string, options: StoreOptions & { 
   ]);
 }
 
-async function sourceOf(terminal: Terminal, { config: file, data }: StoreOptions): Promise<RootKeySource> {
-  const config = await readConfig({
+async function sourceOf(terminal: Terminal, options: StoreOptions): Promise<RootKeySource> {
+  return sourceIn(terminal, await configOf(terminal, options));
+}
+
+function sourceIn(terminal: Terminal, { data }: Config): RootKeySource {
+  return { env: terminal.env, dataFolder: data, random: systemRandom };
+}
+
+function configOf(terminal: Terminal, { config: file, data }: StoreOptions): Promise<Config> {
+  return readConfig({
     env: terminal.env,
     cwd: terminal.cwd,
     ...(file === undefined ? {} : { file }),
     ...(data === undefined ? {} : { overrides: { data } }),
   });
-  return { env: terminal.env, dataFolder: config.data, random: systemRandom };
 }
 
 async function findStaged(source: RootKeySource): Promise<string> {

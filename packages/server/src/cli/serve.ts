@@ -6,7 +6,14 @@ import { CommandFailure } from './failure.ts';
 import { count } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
-type ServeOptions = { config?: string; data?: string; port?: number | string; host?: string; issuer?: string };
+type ServeOptions = {
+  config?: string;
+  data?: string;
+  store?: string;
+  port?: number | string;
+  host?: string;
+  issuer?: string;
+};
 
 /** `tessera serve`: runs the server until it is asked to stop. */
 export const register: Register = (program, terminal) => {
@@ -15,6 +22,7 @@ export const register: Register = (program, terminal) => {
       .description('Run the server until it is told to stop (Ctrl-C, SIGTERM)')
       .option('--config <file>', 'the configuration file (default: tessera.config.* here)')
       .option('--data <folder>', 'the data folder: the store and the root keys')
+      .option('--store <url>', 'a Postgres database for the store; with a password rather set TESSERA_STORE')
       .option('--port <number>', 'the port to listen on', wholeNumber)
       .option('--host <address>', 'the address to listen on')
       .option('--issuer <url>', 'the issuer: the URL under which all can reach this server')
@@ -64,6 +72,8 @@ function startLines(config: Config, url: string): string[] {
     'Tessera',
     `  listens on  ${url}`,
     `  data        ${config.data}`,
+    // Without the URL: it may hold a password.
+    ...(config.store === undefined ? [] : ['  store       Postgres']),
     `  declared    ${declared}`,
     `  metadata    ${config.issuer}/.well-known/openid-configuration`,
     `  admin API   ${config.issuer}/admin/api/openapi.json`,

@@ -15,6 +15,8 @@ export type Config = {
   listen: { host: string; port: number };
   /** Folder of the embedded store and of the root keys. */
   data: string;
+  /** The URL of a Postgres database to use instead of the embedded store. A secret: it may hold a password. */
+  store?: string;
   brand: { name: string; accent?: string; accentDark?: string; logo?: string };
   /** Addresses or CIDR ranges of reverse proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: string[];

@@ -4,7 +4,7 @@ import { serverShape } from './server-shape.ts';
 import { didYouMean } from './suggestion.ts';
 
 /** Settings that come from the command line. */
-export type Overrides = { issuer?: string; port?: number; host?: string; data?: string };
+export type Overrides = { issuer?: string; port?: number; host?: string; data?: string; store?: string };
 
 /** The environment variables that override the file, each with the key it overrides. */
 export const configVariables = {
@@ -12,6 +12,7 @@ export const configVariables = {
   TESSERA_PORT: 'listen.port',
   TESSERA_HOST: 'listen.host',
   TESSERA_DATA: 'data',
+  TESSERA_STORE: 'store',
   TESSERA_LOG_LEVEL: 'logLevel',
 } as const;
 
@@ -19,13 +20,21 @@ export const configVariables = {
 const otherVariables = ['TESSERA_ROOT_KEYS', 'TESSERA_LAUNCHED'];
 
 /** What overrides the file, checked, and how a message calls its origin. */
-export type Override = { issuer?: string; port?: number; host?: string; data?: string; logLevel?: string };
+export type Override = {
+  issuer?: string;
+  port?: number;
+  host?: string;
+  data?: string;
+  store?: string;
+  logLevel?: string;
+};
 
 const shape = {
   issuer: serverShape.issuer,
   port: serverShape.listen.unwrap().shape.port,
   host: serverShape.listen.unwrap().shape.host,
   data: serverShape.data,
+  store: serverShape.store,
   logLevel: serverShape.logLevel,
 };
 
@@ -48,9 +57,10 @@ export function readEnvironment(
     port: port && /^\d{1,6}$/.test(port) ? Number(port) : port || undefined,
     host: env.TESSERA_HOST || undefined,
     data: env.TESSERA_DATA || undefined,
+    store: env.TESSERA_STORE || undefined,
     logLevel: env.TESSERA_LOG_LEVEL || undefined,
   };
-  const names = { issuer: 'ISSUER', port: 'PORT', host: 'HOST', data: 'DATA', logLevel: 'LOG_LEVEL' };
+  const names = { issuer: 'ISSUER', port: 'PORT', host: 'HOST', data: 'DATA', store: 'STORE', logLevel: 'LOG_LEVEL' };
   const checked = checkOverride(raw, (key) => `TESSERA_${names[key]}`);
   return { override: checked.override, problems: [...problems, ...checked.problems] };
 }

@@ -211,6 +211,38 @@ describe('the environment and the command line', () => {
     assert.equal((await read({ env: { TESSERA_ISSUER: '' } })).issuer, 'https://file.example');
   });
 
+  test('the URL of a database comes from the file, by name of a variable or a file, from TESSERA_STORE or the command line', async () => {
+    const url = (name: string) => `postgres://tessera:pa55word@db.example/${name}`;
+    write('url', `${url('file')}\n`);
+    write('tessera.config.yaml', `${yaml}store: { file: url }\n`);
+    assert.equal((await read({})).store, url('file'));
+    assert.equal((await read({ env: { TESSERA_STORE: url('env') } })).store, url('env'));
+    const overrides = { store: url('cli') };
+    assert.equal((await read({ env: { TESSERA_STORE: url('env') }, overrides })).store, url('cli'));
+    write('tessera.config.yaml', `${yaml}store: { env: TESSERA_DATABASE }\n`);
+    assert.equal((await read({ env: { TESSERA_DATABASE: url('named') } })).store, url('named'));
+    assert.deepEqual(await problems({}), [
+      'store: names the environment variable "TESSERA_DATABASE", which is not set',
+    ]);
+    write('tessera.config.yaml', yaml);
+    assert.equal((await read({})).store, undefined);
+  });
+
+  test('nothing of the URL of a database enters a message', async () => {
+    write('tessera.config.yaml', yaml);
+    for (const wrong of ['mysql://u:pa55word@h/db', 'postgres://u:pa55word/x@h:port/db', 'pa55word']) {
+      const found = [
+        ...(await problems({ env: { TESSERA_STORE: wrong } })),
+        ...(await problems({ overrides: { store: wrong } })),
+      ];
+      assert.equal(found.length, 2);
+      assert.ok(
+        found.every((line) => !line.includes('pa55word')),
+        found.join('\n'),
+      );
+    }
+  });
+
   test('the command line overrides both', async () => {
     write('tessera.config.yaml', yaml);
     const env = { TESSERA_ISSUER: 'https://env.example', TESSERA_PORT: '2', TESSERA_DATA: 'env' };
@@ -232,7 +264,7 @@ describe('the environment and the command line', () => {
     [{ TESSERA_LOGLEVEL: 'x' }, 'TESSERA_LOGLEVEL: unknown environment variable; did you mean "TESSERA_LOG_LEVEL"?'],
     [
       { TESSERA_SOMETHING_ELSE: 'x' },
-      'TESSERA_SOMETHING_ELSE: unknown environment variable; known: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_LOG_LEVEL, TESSERA_ROOT_KEYS, TESSERA_LAUNCHED',
+      'TESSERA_SOMETHING_ELSE: unknown environment variable; known: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_STORE, TESSERA_LOG_LEVEL, TESSERA_ROOT_KEYS, TESSERA_LAUNCHED',
     ],
     [{ TESSERA_PORT: '8080x' }, 'TESSERA_PORT: expected a whole number from 0 to 65535, got "8080x"'],
     [{ TESSERA_PORT: '70000' }, 'TESSERA_PORT: expected a whole number from 0 to 65535, got 70000'],

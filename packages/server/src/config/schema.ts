@@ -47,6 +47,13 @@ export class ConfigError extends Error {
 /** The port without a setting, unless the issuer is on loopback and names one. */
 export const defaultPort = 8080;
 
+/** A problem unless the store's URL is text: `resolveSecrets` has replaced what only names it. */
+function unresolvedStore(store: unknown): Problem[] {
+  return store === undefined || typeof store === 'string'
+    ? []
+    : [{ path: ['store'], message: 'names a secret that was not read' }];
+}
+
 /**
  * Checks what stands in the file, secrets resolved, and fills in the defaults. Reports all problems at once; the configuration only when there are none.
  * Pure.
@@ -62,13 +69,14 @@ export function checkConfig(
   const entries = { users: users.entries, clients: clients.entries, resourceServers: resourceServers.entries };
   const problems = [
     ...server.problems,
+    ...unresolvedStore(server.value.store),
     ...users.problems,
     ...clients.problems,
     ...resourceServers.problems,
     ...checkReferences(entries, server.value.issuer),
   ];
   if (problems.length > 0) return { config: undefined, problems };
-  const values = server.value as Required<typeof server.value>;
+  const { store, ...values } = server.value as Required<Omit<typeof server.value, 'store'>> & { store?: string };
   const listen = { host: values.listen.host, port: values.listen.port ?? portOf(values.issuer) ?? defaultPort };
   // Without problems every entry is whole.
   const declared = {
@@ -76,7 +84,7 @@ export function checkConfig(
     clients: entries.clients.map(({ value }) => value),
     resourceServers: entries.resourceServers.map(({ value }) => value),
   } as Pick<Config, 'users' | 'clients' | 'resourceServers'>;
-  return { config: { ...values, listen, ...declared }, problems: [] };
+  return { config: { ...values, ...(store !== undefined && { store }), listen, ...declared }, problems: [] };
 }
 
 /** As `checkConfig`; throws a `ConfigError`. For settings made in code, such as those of a test. */

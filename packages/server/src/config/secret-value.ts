@@ -47,6 +47,13 @@ export function resolveSecrets(
   const problems: Problem[] = [];
   const variables: string[] = [];
   const resolved = { ...file };
+  const store = asReference(file.store);
+  if (store) {
+    if ('env' in store) variables.push(store.env);
+    const found = readSecret(store, sources, ['store']);
+    if (typeof found === 'string') resolved.store = found;
+    else problems.push(found);
+  }
   for (const [list, key] of Object.entries(secretKeys)) {
     const entries = file[list];
     if (!Array.isArray(entries)) continue;

@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import { day, hour, minute, type Seconds } from '@tessera/protocol';
 import { longestLimit, longestRetryWindow } from './client-schema.ts';
 import { given } from './problem.ts';
-import { brandLogoProblem, issuerProblem } from './url-rules.ts';
+import { secretValue } from './secret-value.ts';
+import { brandLogoProblem, issuerProblem, storeUrlProblem } from './url-rules.ts';
 import { choice, distinct, line, seconds, section, text, wholeNumber } from './value-schemas.ts';
 
 const colour = text('a colour', (value) =>
@@ -60,6 +61,15 @@ export const serverShape = {
       description:
         'The folder of the embedded database and of the root keys, relative to this file. It is made when absent.',
       allowed: 'a path',
+    }),
+  store: secretValue(storeUrlProblem)
+    .exactOptional()
+    .meta({
+      description:
+        'A Postgres database (15 or later) for the store, instead of the embedded one: then any number of servers may share it, all with the same root keys.',
+      allowed: 'a postgres:// URL: text, { env: NAME } or { file: PATH }',
+      defaultText: 'the embedded database in `data`',
+      example: 'postgres://tessera@db.example.com/tessera',
     }),
   brand: section({
     name: line(60).default('Tessera').meta({

@@ -1,5 +1,5 @@
 import { isLoopbackHost } from '@tessera/protocol';
-import { given } from './problem.ts';
+import { concealed, given } from './problem.ts';
 
 /**
  * What is wrong with an issuer URL, or undefined. https, or http on loopback; without user, query, fragment and trailing slash; in the one spelling
@@ -67,6 +67,16 @@ export function brandLogoProblem(text: string): string | undefined {
   return /^\/(?![/\\])[^\s"'<>\\]*$/.test(text)
     ? undefined
     : `${given(text)} is neither a path on this server, such as "/assets/logo.svg", nor a data:image/ URL; pages fetch nothing from elsewhere`;
+}
+
+/** What is wrong with the URL of a database, or undefined. Nothing of it enters the message: it may hold a password. */
+export function storeUrlProblem(text: string): string | undefined {
+  const expected = 'expected one such as postgres://user:password@host/database';
+  if (!/^postgres(?:ql)?:\/\//.test(text))
+    return `is ${concealed(text)} but not the URL of a Postgres database; ${expected}`;
+  return parse(text)
+    ? undefined
+    : `is ${concealed(text)} and no well-formed URL; ${expected}, in which characters such as @, / and # in the password are percent-encoded`;
 }
 
 function dataImageProblem(text: string): string | undefined {

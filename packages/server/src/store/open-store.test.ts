@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parseConfig } from '../config/schema.ts';
+import { RootKeys } from '../secrets/root-keys.ts';
+import { createServer } from '../server.ts';
+import { openStore, storeFile } from './open-store.ts';
+import { inspectPostgres } from './postgres/inspect.ts';
+import { findPostgres, howToInstall, query, startTestPostgres, type TestPostgres } from './postgres/test-postgres.ts';
+
+const bin = findPostgres();
+const skip = bin === undefined ? howToInstall : false;
+if (skip) console.error(skip);
+
+let server: TestPostgres;
+let data: string;
+
+before(async () => {
+  data = await mkdtemp(join(tmpdir(), 'tessera-open-'));
+  if (bin !== undefined) server = await startTestPostgres(bin);
+});
+after(async () => {
+  await server?.remove();
+  await rm(data, { recursive: true });
+});
+
+test('without a URL the store is a file in the data folder', async () => {
+  const store = await openStore({ data }, assert.fail);
+  assert.ok(existsSync(storeFile(data)));
+  await store.close();
+});
+
+test('two servers on one database: what one changes the other serves', { skip }, async () => {
+  const url = server.connectionString;
+  assert.deepEqual(await inspectPostgres(url), { schema: 0, latestEventAt: 0, signingKeys: [] });
+  const issuer = 'https://auth.example.com';
+  const folder = join(data, 'nodes');
+  const config = { ...parseConfig({ issuer, store: url, logLevel: 'silent' }), data: folder };
+  const rootKeys = new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]);
+  const nodes = await Promise.all([createServer({ config, rootKeys }), createServer({ config, rootKeys })]);
+  try {
+    assert.ok(!existsSync(storeFile(folder)));
+    const keys = await Promise.all(
+      nodes.map(async (node) => (await node.fetch(new Request(`${issuer}/jwks`))).text()),
+    );
+    assert.equal(keys[0], keys[1]);
+    assert.ok(keys[0]!.includes('"kid"'));
+    const [one, two] = nodes;
+    const heard = new Promise((resolve) => two.context.follower.subscribe(resolve));
+    await one.context.store.commit(
+      [],
+      [{ type: 'client.changed', at: one.context.now(), actor: { kind: 'cli' }, clientId: 'x' }],
+    );
+    await heard;
+    const seen = await inspectPostgres(url);
+    assert.equal(seen.schema, 1);
+    assert.ok(seen.signingKeys.length > 0);
+  } finally {
+    for (const node of nodes) await node.close();
+  }
+  const left = await query(url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'tessera'");
+  assert.deepEqual(left, [], 'no connection stays');
+});

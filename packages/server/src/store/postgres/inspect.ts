@@ -1,0 +1,37 @@
+import type { Seconds } from '@tessera/protocol';
+import type { SigningKeyRecord } from '../records.ts';
+import { assertDurable, type ConnectionOptions, openClient } from './connection.ts';
+import { asStoreFailure } from './failure.ts';
+
+/** What a look at the database found. `schema` 0: no store was made there yet. */
+export type Inspection = { schema: number; latestEventAt: Seconds; signingKeys: SigningKeyRecord[] };
+
+/**
+ * Looks at the database past the store, which would bring an older schema up to date: changes nothing. Throws as opening the store does for a server that
+ * cannot be reached or loses what it acknowledged.
+ */
+export async function inspectPostgres(connectionString: string): Promise<Inspection> {
+  const options: ConnectionOptions = { connectionString, schema: undefined };
+  const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
+  try {
+    await assertDurable(client);
+    const { rows } = await client.query<{ is_there: boolean }>(
+      "SELECT to_regclass('store_state') IS NOT NULL AS is_there",
+    );
+    if (!rows[0]!.is_there) return { schema: 0, latestEventAt: 0, signingKeys: [] };
+    const state = await client.query<{ schema: number; latest: number | null }>(
+      'SELECT schema_version AS schema, (SELECT at FROM events ORDER BY position DESC LIMIT 1) AS latest FROM store_state',
+    );
+    const keys = await client.query<{ body: string }>("SELECT body FROM documents WHERE kind = 'signing_key'");
+    const { schema, latest } = state.rows[0]!;
+    return {
+      schema,
+      latestEventAt: latest ?? 0,
+      signingKeys: keys.rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord),
+    };
+  } catch (error) {
+    throw asStoreFailure(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
