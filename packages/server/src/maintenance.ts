@@ -17,8 +17,11 @@ const keepEndedFor = 3600;
 
 /** The rotation schedule that the configuration asks for. */
 export async function keyRotationPolicy(context: Context): Promise<KeyRotationPolicy> {
-  const longest = (await tokensUntil(context, 0)) + context.config.lifetimes.idToken + largestAllowedSkew;
-  return { ...context.config.keys, keepRetiredFor: longest };
+  const { keys, lifetimes } = context.config;
+  const longestToken = (await tokensUntil(context, 0)) + lifetimes.idToken + largestAllowedSkew;
+  // An app hands its ID token back when it signs its user out, long after it expired; with keys that rotate fast, two rounds must do.
+  const asHints = Math.min(lifetimes.session, 2 * keys.rotateEvery);
+  return { ...keys, keepRetiredFor: Math.max(longestToken, asHints) };
 }
 
 /**

@@ -47,7 +47,8 @@ async function judge(
   const wait = await context.throttle.wait(counted);
   if (wait > 0) return { kind: 'throttled', wait, userId: user?.userId };
   const isPlausible = attempt.password.length > 0 && attempt.password.length <= longestPassword;
-  const isRight = isPlausible && (await context.passwords.verify(attempt.password, user?.passwordHash));
+  const isRight =
+    isPlausible && (await context.passwords.verify(attempt.password, user?.passwordHash, sourceOf(attempt.ip)));
   if (user && isRight && !user.disabled) {
     await context.throttle.forgive(counted.filter((one) => !one.key.startsWith('source:')).map((one) => one.key));
     return { kind: 'right', user };

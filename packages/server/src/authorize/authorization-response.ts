@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
-import { pageContext, pageOutput } from '../endpoints/page-output.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { pageContext, pageOutput } from '../http/page-output.ts';
 import { describeOnWire, type Refusal, recordRefusal } from '../http/refusal.ts';
 import { formPostPage, formPostScriptHash } from '../pages/index.ts';
 import type { ClientRecord } from '../store/records.ts';

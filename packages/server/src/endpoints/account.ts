@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
+import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { accountName, describeScopes } from '../interaction/asked.ts';
 import { type Browser, forgetSessionCookie, readBrowser, touch } from '../interaction/browser.ts';
 import {
@@ -13,8 +15,6 @@ import { endingNow } from '../sessions/ending.ts';
 import { skipsSignIn } from '../sessions/session.ts';
 import type { GrantRecord, SessionRecord, UserRecord } from '../store/records.ts';
 import { signedOutUrl } from './end-session.ts';
-import { ownForm, readOwnForm, withCookies } from './own-form.ts';
-import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 import { methodRefusal } from './token.ts';
 
 /** The account page, "where you are signed in": a user sees every session and ends any of them, or all. */

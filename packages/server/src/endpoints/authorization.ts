@@ -4,6 +4,7 @@ import { readAuthorizationRequest } from '../authorize/read-authorization-reques
 import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { refusalPage } from '../http/page-output.ts';
 import { readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { type Browser, readBrowser, touch } from '../interaction/browser.ts';
@@ -12,7 +13,6 @@ import { timeOrderedId } from '../secrets/random.ts';
 import type { ClientRecord, SessionRecord, UserRecord } from '../store/records.ts';
 import { sealAuthorizationCode } from '../tokens/authorization-code.ts';
 import { judgeScopes } from '../tokens/permissions.ts';
-import { refusalPage } from './page-output.ts';
 import { methodRefusal } from './token.ts';
 
 /** The authorization endpoint. Source: OAuth 2.1 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2. */

@@ -1,12 +1,12 @@
 import { sealRequest } from '../authorize/authorization-request.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
+import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
 import { readBrowser } from '../interaction/browser.ts';
 import { accountChooserPage } from '../pages/index.ts';
 import { openAsked, pageUrl } from './authorization.ts';
-import { ownForm, readOwnForm, withCookies } from './own-form.ts';
-import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 import { methodRefusal } from './token.ts';
 
 /** The account chooser: go on as who is signed in, or as somebody else. Source: OpenID Connect Core 1.0 section 3.1.2.1, prompt=select_account. */

@@ -2,6 +2,8 @@ import { sealRequest } from '../authorize/authorization-request.ts';
 import { refuseToClient } from '../authorize/authorization-response.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
+import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { refuse } from '../http/refusal.ts';
 import { accountName, askingClient, describeScopes, widened } from '../interaction/asked.ts';
 import { readBrowser } from '../interaction/browser.ts';
@@ -10,8 +12,6 @@ import { skipsSignIn } from '../sessions/session.ts';
 import type { UserRecord } from '../store/records.ts';
 import { judgeScopes } from '../tokens/permissions.ts';
 import { openAsked, pageUrl } from './authorization.ts';
-import { ownForm, readOwnForm, withCookies } from './own-form.ts';
-import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 import { methodRefusal } from './token.ts';
 
 /** The consent page: says in plain words what an app asks for; what is allowed is remembered. Source: OpenID Connect Core 1.0 section 3.1.2.4, RFC 6819 section 5.2.4. */

@@ -1,6 +1,8 @@
 import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
+import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
+import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { readForm, readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
@@ -11,11 +13,12 @@ import { endingNow } from '../sessions/ending.ts';
 import { isSessionLive } from '../sessions/session.ts';
 import type { ClientRecord, SessionRecord } from '../store/records.ts';
 import { type IdTokenHint, readIdTokenHint } from '../tokens/id-token-hint.ts';
-import { ownForm, readOwnForm, withCookies } from './own-form.ts';
-import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 
 /** A sign-out on its way through the confirmation page. `back`: a registered address, `state` included. */
 type SignOutRequest = { clientId?: string; back?: string; uiLocales?: string };
+
+/** How long, in seconds, the confirmation page may stay open. */
+const longestWait = 3600;
 
 /**
  * The end-session endpoint: an app asks that the user be signed out. With an ID token of this very session, or of one whose cookie this browser has lost, it is done at once; otherwise the user is asked, since anybody can send a
@@ -151,15 +154,17 @@ async function countApps(context: Context, session: SessionRecord): Promise<numb
 }
 
 function sealSignOut(context: Context, request: SignOutRequest): string {
-  return seal(context.rootKeys, 'authorization-request', { signOut: request }, context.random);
+  return seal(context.rootKeys, 'authorization-request', { signOut: request, at: context.now() }, context.random);
 }
 
 function openSignOut(context: Context, text: string | undefined): SignOutRequest {
   const opened =
     text === undefined
       ? undefined
-      : (unseal(context.rootKeys, 'authorization-request', text) as { signOut?: SignOutRequest } | undefined);
-  return opened?.signOut ?? {};
+      : (unseal(context.rootKeys, 'authorization-request', text) as
+          | { signOut?: SignOutRequest; at?: number }
+          | undefined);
+  return opened?.signOut && context.now() - (opened.at ?? 0) <= longestWait ? opened.signOut : {};
 }
 
 function unsealShown(context: Context, text: string | undefined): { apps: number; devices?: number } {

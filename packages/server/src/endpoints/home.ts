@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Input, Output } from '../http/message.ts';
+import { brandOf, pageContext, pageOutput } from '../http/page-output.ts';
 import { homePage, stylesheet } from '../pages/index.ts';
-import { brandOf, pageContext, pageOutput } from './page-output.ts';
 
 /** What the issuer's own address shows to a person. */
 export function homeEndpoint(context: Context, input: Input): Output {

@@ -6,13 +6,16 @@ import { readForm } from '../http/parameters.ts';
 import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { endingNow } from '../sessions/ending.ts';
 import type { ClientRecord } from '../store/records.ts';
-import type { Change } from '../store/store.ts';
 import { readAccessToken } from '../tokens/access-token.ts';
 import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
 import { methodRefusal } from './token.ts';
 
-/** After so many single access tokens of one grant are revoked, the grant ends instead: edges remember a bounded number of entries. */
+/**
+ * Edges remember a bounded number of entries. After so many single access tokens of one grant are revoked, the grant ends instead; a client acting for itself has none
+ * that could end, and is told to wait.
+ */
 const mostSingleTokens = 8;
+const mostMachineTokens = 256;
 
 /**
  * The revocation endpoint. A refresh token of any generation ends its grant and with it every token under it; an access token is revoked alone. Unknown tokens are answered
@@ -57,34 +60,53 @@ async function revokeAccessToken(context: Context, client: ClientRecord, token: 
   const claims = readAccessToken(context, await context.registry.resourceServers(), token);
   const now = context.now();
   if (!claims || claims.exp <= now) return undefined;
-  if (claims.client_id !== client.clientId) return foreign(client, claims.grant_id);
-  const until = claims.exp + largestAllowedSkew;
   const { grant_id: grantId, jti } = claims;
+  if (claims.client_id !== client.clientId) return foreign(client, grantId);
+  const until = claims.exp + largestAllowedSkew;
   const actor = { kind: 'client', clientId: client.clientId } as const;
-  const bucket = `revoked-tokens:${grantId}`;
-  if (grantId !== undefined && ((await context.store.getBuckets([bucket]))[0]?.level ?? 0) >= mostSingleTokens) {
+  const limit = { failures: grantId === undefined ? mostMachineTokens : mostSingleTokens, window: until - now };
+  const counted = { key: `revoked-tokens:${grantId ?? client.clientId}`, limit };
+  const wait = await context.throttle.wait([counted]);
+  if (wait > 0 && grantId === undefined) return tooMany(client, wait);
+  if (wait > 0 && grantId !== undefined) {
     const ending = await endingNow(context, 'token_revoked', actor);
     await context.store.commit([{ change: 'end-grants', where: { grantId }, ending }]);
     return undefined;
   }
-  const changes: Change[] = [{ change: 'remember', key: `revoked:${jti}`, now, until }];
-  if (grantId !== undefined)
-    changes.push({ change: 'fill-bucket', key: bucket, add: 1, leakPerSecond: 1 / (until - now), at: now });
   // A conflict means it was revoked before, which is what was asked for.
-  await context.store.commit(changes, [
-    {
-      type: 'token.revoked',
-      at: now,
-      actor,
-      clientId: client.clientId,
-      ...(grantId === undefined ? {} : { grantId, userId: claims.sub }),
-      ...(claims.sid === undefined ? {} : { sid: claims.sid }),
-      data: { jti },
-      audiences: [claims.aud].flat(),
-      until,
-    },
-  ]);
+  await context.store.commit(
+    [
+      { change: 'remember', key: `revoked:${jti}`, now, until },
+      { change: 'fill-bucket', key: counted.key, add: 1, leakPerSecond: limit.failures / limit.window, at: now },
+    ],
+    [
+      {
+        type: 'token.revoked',
+        at: now,
+        actor,
+        clientId: client.clientId,
+        ...(grantId === undefined ? {} : { grantId, userId: claims.sub }),
+        ...(claims.sid === undefined ? {} : { sid: claims.sid }),
+        data: { jti },
+        audiences: [claims.aud].flat(),
+        until,
+      },
+    ],
+  );
   return undefined;
+}
+
+function tooMany(client: ClientRecord, wait: number): Refusal {
+  return refuse(
+    'invalid_request',
+    'throttled',
+    `too many tokens were revoked one by one; try again in ${wait} s, or have the client cut off`,
+    {
+      status: 429,
+      headers: { 'retry-after': String(wait) },
+      facts: { clientId: client.clientId },
+    },
+  );
 }
 
 function foreign(client: ClientRecord, grantId: string | undefined): Refusal {

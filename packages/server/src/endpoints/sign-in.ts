@@ -3,6 +3,8 @@ import { type AuthorizationRequest, sealRequest } from '../authorize/authorizati
 import { refuseToClient } from '../authorize/authorization-response.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, originOf, redirect } from '../http/message.ts';
+import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
+import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { type Parameters, readParameters } from '../http/parameters.ts';
 import { recordRefusal, refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
@@ -11,8 +13,6 @@ import { type SignInProblem, signInPage } from '../pages/index.ts';
 import { skipsSignIn } from '../sessions/session.ts';
 import type { ClientRecord } from '../store/records.ts';
 import { openAsked, pageUrl } from './authorization.ts';
-import { ownForm, readOwnForm, withCookies } from './own-form.ts';
-import { pageContext, pageOutput, refusalPage } from './page-output.ts';
 import { methodRefusal } from './token.ts';
 
 /** For whom one signs in: an app that asked, or the account page. */

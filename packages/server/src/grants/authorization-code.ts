@@ -14,8 +14,8 @@ import type { GrantRecord, SessionRecord } from '../store/records.ts';
 import { type Change, StoreUnavailable } from '../store/store.ts';
 import { type AuthorizationCode, openAuthorizationCode } from '../tokens/authorization-code.ts';
 import { digestGrantSecret, grantSecretBytes, sealRefreshToken } from '../tokens/refresh-token.ts';
-import { type IssuePlan, issueUnderGrant, planIssue } from '../tokens/token-response.ts';
 import { type GrantHandler, proofKey, type TokenRequest } from './grant-handler.ts';
+import { type IssuePlan, issueUnderGrant, planIssue } from './token-response.ts';
 
 /** How long, in seconds, a second redemption by the same client counts as a race and ends nothing. */
 const raceWindow: Seconds = 10;

@@ -10,8 +10,8 @@ import { decideRefresh, type RefreshVerdict } from '../sessions/refresh-verdict.
 import type { GrantRecord, UserRecord } from '../store/records.ts';
 import { type Change, type CommitResult, type NewEvent, StoreUnavailable } from '../store/store.ts';
 import { digestGrantSecret, openRefreshToken, type RefreshToken, sealRefreshToken } from '../tokens/refresh-token.ts';
-import { type IssuePlan, issueUnderGrant, planIssue } from '../tokens/token-response.ts';
 import { type GrantHandler, proofKey, type TokenRequest } from './grant-handler.ts';
+import { type IssuePlan, issueUnderGrant, planIssue } from './token-response.ts';
 
 /** How often a loser of a race reads again before the server calls itself busy. */
 const mostReadings = 8;

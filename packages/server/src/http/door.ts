@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
-import { refusalPage } from '../endpoints/page-output.ts';
 import { PasswordQueueFull } from '../secrets/password.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { Input, Output } from './message.ts';
+import { refusalPage } from './page-output.ts';
 import { answerRefusal, refuse } from './refusal.ts';
 import { type Route, type Routed, routes } from './routes.ts';
 

@@ -89,7 +89,6 @@ function readBody(request: IncomingMessage): Promise<string | 'too large' | 'gon
 function write(response: ServerResponse, output: Output, isDraining: boolean): void {
   if (response.destroyed) return;
   if (isDraining) response.shouldKeepAlive = false;
-  const body = Buffer.from(output.body);
-  response.writeHead(output.status, { ...output.headers, 'content-length': body.length });
-  response.end(body);
+  response.writeHead(output.status, { ...output.headers, 'content-length': Buffer.byteLength(output.body) });
+  response.end(output.body);
 }

@@ -22,6 +22,9 @@ export type Interaction =
   | { kind: 'issue'; session: SessionRecord; user: UserRecord }
   | Refusal;
 
+/** How long, in seconds, a sign-in on the way answers `prompt=login` and `max_age`: time for the pages that follow it. */
+const signInHolds: Seconds = 600;
+
 /** Decides what the user does next. Pure. Source: OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4 and 5.5.1.1. */
 export function decideInteraction(
   { request, client, session, user, consent, scopes }: InteractionFacts,
@@ -35,7 +38,8 @@ export function decideInteraction(
       ? refuse('login_required', 'login_required', 'the user must sign in', { facts })
       : { kind: 'sign-in', reauthenticate: false };
 
-  const justSignedIn = request.signedInSid === session.sid;
+  // Not for as long as the sealed request lives: going back in the browser's history must not skip prompt=login.
+  const justSignedIn = request.signedInSid === session.sid && now - session.authTime <= signInHolds;
   // max_age=0 asks anew even within the second of the sign-in, as prompt=login does.
   const isTooOld = request.maxAge === 0 || (request.maxAge !== undefined && now - session.authTime > request.maxAge);
   if (!justSignedIn && (isTooOld || request.prompt.includes('login')))

@@ -1,10 +1,12 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { FairQueue } from './fair-queue.ts';
 
 /** The cost of a password hash: OWASP's first choice for argon2id, 19 MiB and two passes. */
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 
-/** How many passwords may wait to be hashed before the server says it is full. */
+/** How many passwords may wait to be hashed, in all and from one source, before the server says it is full. */
 const longestQueue = 200;
+const longestOfOne = 50;
 
 /** Thrown when too many passwords wait; answered with 503 and `Retry-After`. */
 export class PasswordQueueFull extends Error {
@@ -12,29 +14,27 @@ export class PasswordQueueFull extends Error {
 }
 
 /**
- * Hashes and checks passwords with argon2id (RFC 9106) on the thread pool: at most `concurrency` at once, the others wait in the order they
- * came, so that hashing never takes all threads from the rest of the server.
+ * Hashes and checks passwords with argon2id (RFC 9106) on the thread pool: at most `concurrency` at once, so that hashing never takes all
+ * threads from the rest of the server; the others wait, and sources take turns.
  */
 export class Passwords {
-  readonly #concurrency: number;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #queue: FairQueue;
 
   constructor(concurrency = 2) {
-    this.#concurrency = concurrency;
+    this.#queue = new FairQueue({ concurrency, longest: longestQueue, longestOfOne });
   }
 
   /** A PHC string of the password, under a fresh salt. */
   async hash(password: string): Promise<string> {
     const salt = randomBytes(16);
-    const tag = await this.#derive(password, salt, cost);
+    const tag = await this.#derive(password, salt, cost, '');
     return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`;
   }
 
-  /** True when the password has that hash. Without a hash it works as long as with one and says false: an unknown user costs what a known one costs. */
-  async verify(password: string, hash: string | undefined): Promise<boolean> {
+  /** True when the password has that hash. Without a hash it works as long as with one and says false: an unknown user costs what a known one costs. `source`: who takes turns. */
+  async verify(password: string, hash: string | undefined, source = ''): Promise<boolean> {
     const parsed = hash === undefined ? undefined : parsePhc(hash);
-    const tag = await this.#derive(password, parsed?.salt ?? Buffer.alloc(16), parsed?.cost ?? cost);
+    const tag = await this.#derive(password, parsed?.salt ?? Buffer.alloc(16), parsed?.cost ?? cost, source);
     return parsed !== undefined && tag.length === parsed.tag.length && timingSafeEqual(tag, parsed.tag);
   }
 
@@ -42,11 +42,11 @@ export class Passwords {
     password: string,
     nonce: Buffer,
     { memory, passes, parallelism, tagLength }: typeof cost,
+    source: string,
   ): Promise<Buffer> {
-    if (this.#waiting.length >= longestQueue)
-      throw new PasswordQueueFull('too many passwords wait to be checked; try again shortly');
-    if (this.#running >= this.#concurrency) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running++;
+    const turn = this.#queue.enter(source);
+    if (!turn) throw new PasswordQueueFull('too many passwords wait to be checked; try again shortly');
+    await turn;
     try {
       // NFC, so that the same password typed on two systems is the same bytes (RFC 8265 section 4.2).
       const message = Buffer.from(password.normalize('NFC'), 'utf8');
@@ -56,8 +56,7 @@ export class Passwords {
         ),
       );
     } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
+      this.#queue.leave();
     }
   }
 }

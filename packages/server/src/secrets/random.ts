@@ -3,8 +3,18 @@ import { randomBytes } from 'node:crypto';
 /** Where every random value of the server comes from; a test may hand in another. */
 export type Random = (size: number) => Uint8Array;
 
-/** The system's cryptographic randomness. */
-export const systemRandom: Random = (size) => randomBytes(size);
+/** How many random bytes are drawn from the system at once: asking it for each id would cost more than the id. */
+const poolBytes = 4096;
+let pool = Buffer.alloc(0);
+
+/** The system's cryptographic randomness. Bytes are handed out once. */
+export const systemRandom: Random = (size) => {
+  if (size > poolBytes / 8) return randomBytes(size);
+  if (pool.length < size) pool = randomBytes(poolBytes);
+  const bytes = pool.subarray(0, size);
+  pool = pool.subarray(size);
+  return bytes;
+};
 
 /**
  * An id of 22 characters (16 bytes, base64url): 48 bits of time in milliseconds, then 80 random bits, so that rows of one time lie together.

@@ -61,7 +61,7 @@ test('two processes that start at once end with one file and the same keys', asy
     import { readRootKeys } from ${JSON.stringify(new URL('./root-key-file.ts', import.meta.url).href)};
     import { randomBytes } from 'node:crypto';
     const keys = await readRootKeys({ env: {}, dataFolder: ${JSON.stringify(source.dataFolder)}, random: randomBytes });
-    process.stdout.write(keys.currentId + keys.deriveCurrent('form').toString('hex'));`;
+    process.stdout.write(keys.currentId + keys.deriveCurrent('form').export().toString('hex'));`;
   const run = () =>
     new Promise<string>((resolve, reject) => {
       const flags = ['--conditions=tessera-source', '--disable-warning=ExperimentalWarning', '--input-type=module'];

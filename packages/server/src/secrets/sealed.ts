@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto';
 import type { Purpose, RootKeys } from './root-keys.ts';
 
 const saltBytes = 16;
@@ -51,6 +58,6 @@ export function sameText(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-function onceKey(key: Uint8Array, salt: Uint8Array): Buffer {
-  return createHmac('sha256', key).update(salt).digest();
+function onceKey(key: KeyObject, salt: Uint8Array): KeyObject {
+  return createSecretKey(createHmac('sha256', key).update(salt).digest());
 }

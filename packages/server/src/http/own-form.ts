@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts';
-import type { Input, Output } from '../http/message.ts';
-import { type Parameters, readForm } from '../http/parameters.ts';
-import { recordRefusal, refuse } from '../http/refusal.ts';
 import { type Browser, ensureBrowserId, formToken, isOwnForm, readBrowser } from '../interaction/browser.ts';
 import type { FormModel } from '../pages/index.ts';
+import type { Input, Output } from './message.ts';
+import { type Parameters, readForm } from './parameters.ts';
+import { recordRefusal, refuse } from './refusal.ts';
 
 /** A form post from one of our own pages, or not one. */
 export type OwnForm = { isOwn: boolean; parameters: Parameters; browser: Browser };

@@ -1,7 +1,4 @@
 import type { Context } from '../context.ts';
-import type { Input, Output } from '../http/message.ts';
-import { readParameters } from '../http/parameters.ts';
-import { type Refusal, recordRefusal } from '../http/refusal.ts';
 import {
   type Brand,
   errorPage,
@@ -11,6 +8,9 @@ import {
   pickLanguage,
   stylesheetVersion,
 } from '../pages/index.ts';
+import type { Input, Output } from './message.ts';
+import { readParameters } from './parameters.ts';
+import { type Refusal, recordRefusal } from './refusal.ts';
 
 /** What a page's security policy must allow beyond the page itself: where its form may end, and its one script. */
 export type PagePolicy = { formAction?: string; script?: string };

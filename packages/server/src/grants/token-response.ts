@@ -1,13 +1,13 @@
 import { parseScope, type Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
-import { proofKey, type TokenRequest, type TokenResponse } from '../grants/grant-handler.ts';
 import { type Refusal, refuse } from '../http/refusal.ts';
 import { accessTokenExpiry } from '../sessions/lifetimes.ts';
 import type { GrantRecord, UserRecord } from '../store/records.ts';
-import { issueAccessToken } from './access-token.ts';
-import { issueIdToken } from './id-token.ts';
-import { judgeScopes, permissionsOf } from './permissions.ts';
-import { narrowTargets, scopesAt, type Targets } from './targets.ts';
+import { issueAccessToken } from '../tokens/access-token.ts';
+import { issueIdToken } from '../tokens/id-token.ts';
+import { judgeScopes, permissionsOf } from '../tokens/permissions.ts';
+import { narrowTargets, scopesAt, type Targets } from '../tokens/targets.ts';
+import { proofKey, type TokenRequest, type TokenResponse } from './grant-handler.ts';
 
 /** What a token issued under a grant will say, decided before anything is written. */
 export type IssuePlan = { kind: 'plan'; targets: Targets; scopes: string[] };
