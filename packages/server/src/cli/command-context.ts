@@ -8,6 +8,7 @@ import { Registry } from '../registry.ts';
 import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { readRootKeys } from '../secrets/root-key-file.ts';
+import { assertRootKeysAtHand } from '../secrets/root-keys-at-hand.ts';
 import { openStore, storeFile } from '../store/open-store.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import { CommandFailure, failureOf } from './failure.ts';
@@ -40,6 +41,7 @@ export async function withContext<T>(
       `there is no store at ${storeFile(config.data)}; start the server once (tessera serve), or name its folder with --data`,
     );
   await mkdir(config.data, { recursive: true, mode: 0o700 });
+  await assertRootKeysAtHand(config, terminal.env);
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   const store = await openStore(config, (message) => terminal.err(message));
   try {

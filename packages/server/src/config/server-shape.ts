@@ -62,15 +62,13 @@ export const serverShape = {
         'The folder of the embedded database and of the root keys, relative to this file. It is made when absent.',
       allowed: 'a path',
     }),
-  store: secretValue(storeUrlProblem)
-    .exactOptional()
-    .meta({
-      description:
-        'A Postgres database (15 or later) for the store, instead of the embedded one: then any number of servers may share it, all with the same root keys.',
-      allowed: 'a postgres:// URL: text, { env: NAME } or { file: PATH }',
-      defaultText: 'the embedded database in `data`',
-      example: 'postgres://tessera@db.example.com/tessera',
-    }),
+  store: secretValue(storeUrlProblem).exactOptional().meta({
+    description:
+      'A Postgres database (15 or later) for the store, instead of the embedded one: then any number of servers may share it, all with the same root keys.',
+    allowed: 'a postgres:// URL: text, { env: NAME } or { file: PATH }',
+    defaultText: 'the embedded database in `data`',
+    example: 'postgres://tessera@db.example.com/tessera',
+  }),
   brand: section({
     name: line(60).default('Tessera').meta({
       description: 'The name on sign-in pages and the console.',

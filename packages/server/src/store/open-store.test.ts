@@ -44,9 +44,7 @@ test('two servers on one database: what one changes the other serves', { skip },
   const nodes = await Promise.all([createServer({ config, rootKeys }), createServer({ config, rootKeys })]);
   try {
     assert.ok(!existsSync(storeFile(folder)));
-    const keys = await Promise.all(
-      nodes.map(async (node) => (await node.fetch(new Request(`${issuer}/jwks`))).text()),
-    );
+    const keys = await Promise.all(nodes.map(async (node) => (await node.fetch(new Request(`${issuer}/jwks`))).text()));
     assert.equal(keys[0], keys[1]);
     assert.ok(keys[0]!.includes('"kid"'));
     const [one, two] = nodes;
@@ -59,6 +57,9 @@ test('two servers on one database: what one changes the other serves', { skip },
     const seen = await inspectPostgres(url);
     assert.equal(seen.schema, 1);
     assert.ok(seen.signingKeys.length > 0);
+    // A third one without their root keys would make its own, and signing keys the others cannot open.
+    await assert.rejects(createServer({ config }), { code: 'root_keys_invalid' });
+    assert.ok(!existsSync(join(folder, 'root-keys.json')));
   } finally {
     for (const node of nodes) await node.close();
   }

@@ -11,7 +11,7 @@ export type Connection = Pick<pg.PoolClient, 'query'>;
 
 // How long a caller waits: for a connection, for a row another node has locked, for a statement. Beyond, it hears that the store is away.
 const connectMs = 5000;
-const lockMs = 3000;
+const lockMs = 2000;
 const statementMs = 15_000;
 // When the server does not even answer that it gave up.
 const answerMs = 20_000;
