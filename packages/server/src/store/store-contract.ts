@@ -363,6 +363,30 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.equal(await store.getGrant(session.sid), undefined);
     });
 
+    on('a grant that was read before shows what changed since, wherever it was changed', async ({ store, another }) => {
+      const grant = await newGrant(store, await newSession(store));
+      const elsewhere = await another();
+      assert.equal((await store.getGrant(grant.grantId))?.generation, 1);
+      const from = { ip: '192.0.2.77', userAgent: 'another browser' };
+      const rotation: Change = {
+        change: 'rotate-grant',
+        grantId: grant.grantId,
+        expect: 1,
+        sealKeyId: 'key-2',
+        at: now + 5,
+        idleAt: now + 500,
+        origin: from,
+      };
+      await committed(elsewhere, [rotation]);
+      const moved = await store.getGrant(grant.grantId);
+      assert.deepEqual(
+        [moved?.generation, moved?.sealKeyId, moved?.idleAt, moved?.lastOrigin, moved?.scopes],
+        [2, 'key-2', now + 500, from, grant.scopes],
+      );
+      await committed(elsewhere, [endGrants({ grantId: grant.grantId })]);
+      assert.notEqual((await store.getGrant(grant.grantId))?.endedAt, null);
+    });
+
     on('a grant needs a free id and a session that is there and has not ended', async ({ store }) => {
       const session = await newSession(store);
       const grant = await newGrant(store, session);

@@ -43,13 +43,13 @@ function on(title: string, body: (engine: Engine) => Promise<void>): void {
   });
 }
 
-on('batches of two nodes that cross: no deadlock, and each generation is won once', async ({ store, another }) => {
-  const nodes = [store, await another()];
-  const grantIds = await newGrants(store, 120);
+on('batches of nodes that cross: no deadlock, and each generation is won once', async ({ store, another }) => {
+  const nodes = [store, await another(), await another(), await another()];
+  const grantIds = await newGrants(store, 200);
   const before = await deadlocks();
   for (let generation = 1; generation <= 8; generation += 1) {
     // The nodes ask in opposite orders, and a third of the commits touches other tables too.
-    const orders = [grantIds, [...grantIds].reverse()];
+    const orders = [grantIds, [...grantIds].reverse(), grantIds.toSorted(), grantIds.toSorted().reverse()];
     const results = await Promise.all(
       nodes.flatMap((node, which) =>
         orders[which]!.map(async (grantId, index) => {
@@ -62,6 +62,8 @@ on('batches of two nodes that cross: no deadlock, and each generation is won onc
     const winners = results.filter(({ outcome }) => outcome === 'committed').map(({ grantId }) => grantId);
     assert.deepEqual(winners.sort(), [...grantIds].sort(), `generation ${generation}`);
   }
+  // What a connection counted is surely told once it is closed.
+  for (const node of nodes) await node.close();
   assert.equal((await deadlocks()) - before, 0);
 });
 
@@ -153,6 +155,22 @@ on('an open transaction holds no event back, and its own come when it commits', 
   await slow.end();
   follow.stop();
 });
+
+on(
+  'readers of several nodes, who give the positions, get the same events at the same positions',
+  async ({ store, another }) => {
+    const nodes = [store, await another(), await another()];
+    const seen = nodes.map((): string[] => []);
+    const follows = nodes.map((node, which) => follower(node, (event) => seen[which]!.push(String(event.sid))));
+    const told240 = Array.from({ length: 240 }, (_, index) => nodes[index % 3]!.commit([], [told(`s${index}`)]));
+    await Promise.all([...told240, ...nodes.flatMap((node) => Array.from({ length: 20 }, () => node.position()))]);
+    await within(3000, () => seen.every((sids) => sids.length === 240));
+    assert.deepEqual(seen[1], seen[0]);
+    assert.deepEqual(seen[2], seen[0]);
+    assert.equal(new Set(seen[0]).size, 240);
+    for (const follow of follows) follow.stop();
+  },
+);
 
 on('a commit of another node is heard within 50 ms, most of the time', async ({ store, another }) => {
   const other = await another();

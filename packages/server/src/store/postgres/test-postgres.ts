@@ -49,6 +49,7 @@ const settings = [
   'max_wal_senders=0',
   'log_min_messages=fatal',
   'autovacuum_naptime=5s',
+  'deadlock_timeout=50ms',
 ];
 
 /** Makes a cluster in a temporary folder and starts its server. As root under the user `postgres` or `nobody`, because the server refuses root. */

@@ -9,7 +9,8 @@ import { Conditions, type Statements } from './statements.ts';
 /** The columns of a grant, from `grants g` joined with `grant_state s`. */
 export const grantColumns = `
   g.grant_no, g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.last_ip, g.last_user_agent,
-  s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason`;
+  s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.origin,
+  s.ended_at, s.end_reason`;
 
 /** Reads one grant by its id. */
 export const selectGrant = `

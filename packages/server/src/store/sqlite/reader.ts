@@ -21,10 +21,11 @@ import type {
 import { foldName } from '../user-names.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { asStoreFailure } from './failure.ts';
+import { GrantsAtHand } from './grants-at-hand.ts';
 import { packKey } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
-import { listGrants, listSessions, selectGrant } from './lists.ts';
-import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { listGrants, listSessions } from './lists.ts';
+import { type SessionRow, toSession } from './rows.ts';
 import { Statements } from './statements.ts';
 
 // Sorts after every character: the end of the range of texts with a prefix.
@@ -38,11 +39,13 @@ export class Reader {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #lapsed: LapsedScan;
+  readonly #grants: GrantsAtHand;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#statements = new Statements(db);
     this.#lapsed = new LapsedScan(this.#statements);
+    this.#grants = new GrantsAtHand(this.#statements);
   }
 
   get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
@@ -118,8 +121,7 @@ export class Reader {
   }
 
   getGrant(grantId: string): GrantRecord | undefined {
-    const row = this.#statements.one<GrantRow>(selectGrant, packKey(grantId));
-    return row && toGrant(row);
+    return this.#grants.get(grantId);
   }
 
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {

@@ -51,6 +51,10 @@ export type GrantRow = {
   birth: string;
   last_ip: string;
   last_user_agent: string;
+} & GrantStateRow;
+
+/** What of a grant changes with its use. `origin`: a digest of the last origin. */
+export type GrantStateRow = {
   generation: number;
   seal_key_id: string;
   rotated_at: number;
@@ -59,6 +63,7 @@ export type GrantRow = {
   last_used_at: number;
   uses: number;
   replays: number;
+  origin: Uint8Array;
   ended_at: number | null;
   end_reason: EndReason | null;
 };
@@ -119,14 +124,25 @@ export function toGrant(row: GrantRow): GrantRecord {
     issuerEpoch: birth.issuerEpoch,
     secretDigest: birth.secretDigest,
     idleLimit: birth.idleLimit,
-    endsAt: row.ends_at,
     createdAt: birth.createdAt,
+    lastOrigin: { ip: row.last_ip, userAgent: row.last_user_agent },
+    ...stateOf(row),
+  };
+}
+
+/** The grant as it is with this state. */
+export function withState(grant: GrantRecord, row: GrantStateRow): GrantRecord {
+  return { ...grant, ...stateOf(row) };
+}
+
+function stateOf(row: GrantStateRow) {
+  return {
     generation: row.generation,
     sealKeyId: row.seal_key_id,
     rotatedAt: row.rotated_at,
     idleAt: row.idle_at,
+    endsAt: row.ends_at,
     lastUsedAt: row.last_used_at,
-    lastOrigin: { ip: row.last_ip, userAgent: row.last_user_agent },
     uses: row.uses,
     replays: row.replays,
     endedAt: row.ended_at,
