@@ -17,6 +17,7 @@ describe('root keys', () => {
   it('without a current one are a mistake', () => {
     assert.throws(() => new RootKeys([first, third]), TypeError);
     assert.throws(() => new RootKeys([]), TypeError);
+    assert.throws(() => new RootKeys([{ ...first, id: 'root' }]), TypeError);
   });
 
   it('derive one key for each purpose by HKDF (RFC 5869), none of them the root key', () => {

@@ -25,6 +25,8 @@ export class RootKeys {
   readonly #derived = new Map<string, KeyObject>();
 
   constructor(keys: readonly RootKey[]) {
+    const strange = keys.find((key) => Buffer.from(key.id, 'base64url').length !== 4 || key.id.length !== 6);
+    if (strange) throw new TypeError(`keys: an id must be 4 bytes as base64url (6 characters); got "${strange.id}"`);
     const current = keys.find((key) => key.state === 'current');
     if (!current) throw new TypeError('keys: one root key must be current; none is');
     this.#keys = new Map(keys.map((key) => [key.id, key]));

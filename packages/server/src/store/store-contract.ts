@@ -652,8 +652,10 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const renewed = { cookieDigest: nextDigest(), authTime, amr, acr, origin, lastSeenAt, ssoIdle, ssoUntil, endsAt };
       const before = (await store.getSession(session.sid))?.version ?? 0;
       await committed(store, [{ change: 'renew-session', sid: session.sid, expect: before, renewed }]);
-      await committed(store, [endSessions({ sid: session.sid, version: before })]);
+      const { grantId } = await newGrant(store, session, { kind: 'offline' });
+      await committed(store, [endSessions({ sid: session.sid, version: before }, true)]);
       assert.equal((await store.getSession(session.sid))?.endedAt, null);
+      assert.equal((await store.getGrant(grantId))?.endedAt, null);
       await committed(store, [endSessions({ sid: session.sid, version: before + 1 })]);
       assert.notEqual((await store.getSession(session.sid))?.endedAt, null);
     });

@@ -65,7 +65,9 @@ export function prepareEndings(db: DatabaseSync) {
         const sid = packKey(where.sid);
         const sessions = sessionBySid.all(sid, where.version ?? null) as SessionRow[];
         for (const session of sessions) endOne(session, ending, effects);
-        if (offline) endEach(grantsBySession.all(sid) as GrantRow[], ending, effects);
+        // A version that is no longer the session's names nothing, so nothing under it ends either.
+        const isNamed = where.version === undefined || sessions.length > 0;
+        if (offline && isNamed) endEach(grantsBySession.all(sid) as GrantRow[], ending, effects);
         return true;
       }
       const userId = packKey(where.userId);
