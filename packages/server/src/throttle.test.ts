@@ -124,15 +124,15 @@ describe('the throttle', () => {
       let clock = now;
       const throttle = new Throttle(store, () => clock);
       const guesser: Counted[] = [{ key: 'client:web:192.0.2.1', limit: { failures: 1, window: 60 } }];
-      assert.equal(await throttle.waitIfFailedLately(guesser), 0);
+      assert.equal(await throttle.waitIfFailedLately(() => guesser), 0);
       await throttle.failed(guesser);
-      assert.equal(await throttle.waitIfFailedLately(guesser), 60);
+      assert.equal(await throttle.waitIfFailedLately(() => guesser), 60);
       assert.equal(
-        await throttle.waitIfFailedLately([{ key: 'client:web:192.0.2.2', limit: { failures: 1, window: 60 } }]),
+        await throttle.waitIfFailedLately(() => [{ key: 'client:web:192.0.2.2', limit: { failures: 1, window: 60 } }]),
         0,
       );
       clock += 60;
-      assert.equal(await throttle.waitIfFailedLately(guesser), 0);
+      assert.equal(await throttle.waitIfFailedLately(() => guesser), 0);
     } finally {
       await store.close();
     }

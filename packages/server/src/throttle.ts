@@ -45,8 +45,9 @@ export class Throttle {
   }
 
   /** The same for a hot path: costs nothing for who has not failed at this node lately. */
-  async waitIfFailedLately(counted: readonly Counted[]): Promise<Seconds> {
+  async waitIfFailedLately(countedOf: () => readonly Counted[]): Promise<Seconds> {
     if (this.#failedLately.size === 0) return 0;
+    const counted = countedOf();
     const now = this.#now();
     const suspects = counted.filter(({ key }) => (this.#failedLately.get(key) ?? 0) > now);
     return suspects.length === 0 ? 0 : this.wait(suspects);

@@ -26,7 +26,7 @@ export async function authenticateClient(
   if ('kind' in presented) return challenged(context, presented);
   const { method, credentials } = presented;
   const facts = { clientId: credentials.clientId };
-  const counted: Counted[] = [
+  const counted = (): Counted[] => [
     {
       key: `client:${credentials.clientId.slice(0, 256)}:${sourceOf(input.ip)}`,
       limit: context.config.throttle.client,
@@ -51,7 +51,7 @@ export async function authenticateClient(
         })
       : (wrong ?? (client.disabled ? refuse('invalid_client', 'client_disabled', failed, { facts }) : undefined));
   if (!refusal) return { kind: 'client', client: client as ClientRecord };
-  if (method !== 'none') await context.throttle.failed(counted);
+  if (method !== 'none') await context.throttle.failed(counted());
   return challenged(context, { ...refusal, facts: { ...facts, ...refusal.facts } });
 }
 

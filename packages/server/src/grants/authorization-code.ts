@@ -39,7 +39,7 @@ export const authorizationCode: GrantHandler = {
       client.authMethod === 'none'
         ? [{ key: `code:${sourceOf(input.ip)}`, limit: context.config.throttle.source }]
         : [];
-    const wait = await context.throttle.waitIfFailedLately(guesses);
+    const wait = await context.throttle.waitIfFailedLately(() => guesses);
     if (wait > 0)
       return refuse('invalid_grant', 'throttled', `too many failures; try again in ${wait} s`, {
         status: 429,

@@ -41,7 +41,7 @@ export async function answer(context: Context, routed: Routed, input: Input): Pr
       headers: route.cors ? preflightHeaders : { allow: 'GET, HEAD, POST' },
       body: '',
     });
-  const done = context.metrics.requestSeconds.startTimer({ endpoint: route.path });
+  const done = context.metrics.timeRequest(route.path);
   const output = await answerRoute(
     context,
     routed,

@@ -5,8 +5,8 @@ import { FairQueue } from './fair-queue.ts';
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 
 /** How many passwords may wait to be hashed, in all and from one source, before the server says it is full. */
-const longestQueue = 200;
-const longestOfOne = 50;
+const longestQueue = 400;
+const longestOfOne = 200;
 
 /** Thrown when too many passwords wait; answered with 503 and `Retry-After`. */
 export class PasswordQueueFull extends Error {

@@ -11,7 +11,13 @@ export type SigningAlgorithm = SigningKeyRecord['algorithm'];
 export const signingAlgorithms: readonly SigningAlgorithm[] = ['ES256', 'RS256', 'EdDSA'];
 
 /** `number` tells keys apart in the table of remembered tokens. */
-type LoadedKey = { record: SigningKeyRecord; number: number; publicKey: KeyObject; privateKey: KeyObject | undefined };
+type LoadedKey = {
+  record: SigningKeyRecord;
+  number: number;
+  headers: Map<string, string>;
+  publicKey: KeyObject;
+  privateKey: KeyObject | undefined;
+};
 
 /** How much the table of remembered tokens takes: room for some 170,000. */
 const rememberedBytes = 4 << 20;
@@ -69,8 +75,7 @@ export class SigningKeys {
     const key = this.#current.get(algorithm);
     if (!key?.privateKey)
       throw new TypeError(`algorithm: no current ${algorithm} key to sign with; check the root keys`);
-    const header = encodeJson({ alg: algorithm, typ, kid: key.record.kid });
-    const input = `${header}.${encodeJson(payload)}`;
+    const input = `${headerOf(key, typ)}.${encodeJson(payload)}`;
     return `${input}.${signRaw(algorithm, input, key.privateKey).toString('base64url')}`;
   }
 
@@ -93,10 +98,21 @@ export class SigningKeys {
     return {
       record,
       number: ++this.#keysOpened,
+      headers: new Map(),
       publicKey: createPublicKey({ key: record.publicJwk as JsonWebKey, format: 'jwk' }),
       privateKey: privateJwk ? createPrivateKey({ key: privateJwk as JsonWebKey, format: 'jwk' }) : undefined,
     };
   }
+}
+
+/** The encoded header of what a key signs, made once for each type of token. */
+function headerOf(key: LoadedKey, typ: string): string {
+  let header = key.headers.get(typ);
+  if (header === undefined) {
+    header = encodeJson({ alg: key.record.algorithm, typ, kid: key.record.kid });
+    key.headers.set(typ, header);
+  }
+  return header;
 }
 
 /** base64url of a value's JSON. */
