@@ -26,11 +26,13 @@ function isStringOrAbsent(value: unknown): boolean {
   return value === undefined || typeof value === 'string';
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decodeJsonPart(part: string): Record<string, unknown> | undefined {
   const bytes = decodeBase64url(part);
   if (!bytes) return undefined;
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const value: unknown = JSON.parse(utf8.decode(bytes));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
