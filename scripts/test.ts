@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const named = process.argv.slice(2);
@@ -15,10 +16,21 @@ if (files.length === 0) {
 // A package's own tests are for every save; what needs a browser runs with the whole.
 const chosen = named.length === 0 ? files : files.filter((file) => !isSlow(file) || named.includes(file));
 
-if (chosen.some((file) => file.includes('.browser.')) && !existsSync(chromium)) {
-  const skipped = chosen.filter((file) => file.includes('.browser.'));
-  const message = `No Chromium at ${chromium}: ${skipped.length} files of browser tests are SKIPPED. Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH.`;
-  console.error(`\n${'!'.repeat(78)}\n${message}\n  ${skipped.join('\n  ')}\n${'!'.repeat(78)}\n`);
+const missing: { what: string; files: string[] }[] = [];
+if (!existsSync(chromium))
+  missing.push({
+    what: `No Chromium at ${chromium}. Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH.`,
+    files: chosen.filter((file) => file.includes('.browser.')),
+  });
+if (findPostgres() === undefined)
+  missing.push({
+    what: 'No Postgres server. Debian: apt-get install postgresql; elsewhere set POSTGRES_BIN to the folder of its programs.',
+    files: chosen.filter((file) => file.includes('/postgres/') || file.includes('open-store')),
+  });
+for (const { what, files } of missing) {
+  if (files.length === 0) continue;
+  const line = '!'.repeat(78);
+  console.error(`\n${line}\n${what}\nThese tests are SKIPPED:\n  ${files.join('\n  ')}\n${line}\n`);
   if (process.env.TESSERA_SKIP_NOTHING === '1') process.exit(1);
 }
 
