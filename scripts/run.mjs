@@ -19,7 +19,15 @@ const child = spawn(
   node,
   ['--conditions=tessera-source', '--disable-warning=ExperimentalWarning', resolve(root, program), ...programArguments],
   // The launcher's end is told to the program over the channel: a program left without a launcher stops itself.
-  { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, TESSERA_LAUNCHED: '1' } },
+  {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: {
+      ...process.env,
+      TESSERA_LAUNCHED: '1',
+      // Sources are stripped of their types and compiled once, not at each start: half the time, and less memory.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'compiled'),
+    },
+  },
 );
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 const launchers = launchersNow();
