@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { StoreNotUsable } from '../sqlite/schema.ts';
 import { StoreUnavailable } from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import { asStoreFailure, isLost } from './failure.ts';
 
 /** Where the database is. `schema`: where its tables are; default: the first of the connection's `search_path`, usually `public`. */

@@ -1,8 +1,9 @@
-import type { Ending, NewEvent } from '../store.ts';
+import { type EndedGrant, grantEnded, sessionEnded } from '../ending-events.ts';
+import type { GrantBirth } from '../grant-birth.ts';
+import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { packKey, unpackKey } from './key.ts';
-import type { GrantBirth } from './rows.ts';
 import { run } from './statements.ts';
 
 type SessionRow = { sid: Buffer; user_id: Buffer; session_no: number };
@@ -15,9 +16,6 @@ type GrantRow = {
   birth: string;
   grant_no: number;
 };
-
-// How many grants an event names: enough for edges to drop them one by one, few enough for one row.
-const namedGrants = 100;
 
 /** Locks the unended sessions that the condition selects, by id, and ends them. */
 function endSessionsWhere(condition: string): string {
@@ -117,54 +115,20 @@ function tell(sessions: SessionRow[], grants: GrantRow[], ending: Ending, effect
     const itsGrants = bound.get(sid)!;
     effects.sids.push(sid);
     effects.grantIds.push(...itsGrants.map((grant) => unpackKey(grant.grant_id)));
-    effects.events.push(sessionEnded(session, itsGrants, ending));
+    effects.events.push(sessionEnded({ sid, userId: unpackKey(session.user_id) }, itsGrants.map(endedGrant), ending));
   }
   for (const grant of others) {
     effects.grantIds.push(unpackKey(grant.grant_id));
-    effects.events.push(grantEnded(grant, ending));
+    effects.events.push(grantEnded(endedGrant(grant), ending));
   }
 }
 
-function sessionEnded(session: SessionRow, grants: GrantRow[], ending: Ending): NewEvent {
+function endedGrant(row: GrantRow): EndedGrant {
   return {
-    type: 'session.ended',
-    at: ending.at,
-    actor: ending.actor,
-    userId: unpackKey(session.user_id),
-    sid: unpackKey(session.sid),
-    data: {
-      ...ending.data,
-      reason: ending.reason,
-      grants: grants.slice(0, namedGrants).map((grant) => unpackKey(grant.grant_id)),
-      grantCount: grants.length,
-    },
-    audiences: audiencesOf(grants),
-    until: ending.until,
+    grantId: unpackKey(row.grant_id),
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources: (JSON.parse(row.birth) as GrantBirth).resources,
   };
-}
-
-function grantEnded(grant: GrantRow, ending: Ending): NewEvent {
-  return {
-    type: 'grant.ended',
-    at: ending.at,
-    actor: ending.actor,
-    userId: unpackKey(grant.user_id),
-    sid: unpackKey(grant.sid),
-    grantId: unpackKey(grant.grant_id),
-    clientId: unpackKey(grant.client_id),
-    data: { ...ending.data, reason: ending.reason },
-    audiences: audiencesOf([grant]),
-    until: ending.until,
-  };
-}
-
-// A grant that names no resources may have tokens for audiences we cannot tell: then everybody hears of its end.
-function audiencesOf(grants: GrantRow[]): string[] | null {
-  const audiences = new Set<string>();
-  for (const grant of grants) {
-    const { resources } = JSON.parse(grant.birth) as GrantBirth;
-    if (resources.length === 0) return null;
-    for (const resource of resources) audiences.add(resource);
-  }
-  return [...audiences].sort();
 }

@@ -1,5 +1,5 @@
-import { StoreNotUsable } from '../sqlite/schema.ts';
 import { StoreUnavailable } from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 
 /** Thrown inside a transaction when what was to be new turns out to be there since: roll back and begin again, it will be seen then. */
 export class StartOver extends Error {

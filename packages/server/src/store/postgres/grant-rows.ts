@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
+import { birthOf } from '../grant-birth.ts';
 import type { GrantRecord, Origin } from '../records.ts';
 import type { ChangeOf, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { StartOver } from './failure.ts';
 import { packKey, unpackKey } from './key.ts';
-import { birthOf } from './rows.ts';
 import { count, run } from './statements.ts';
 import type { UndoLog } from './undo-log.ts';
 

@@ -1,9 +1,7 @@
+import type { GrantBirth } from '../grant-birth.ts';
 import type { EndReason, GrantRecord, SessionRecord } from '../records.ts';
-import { birthOf, type GrantBirth } from '../sqlite/rows.ts';
 import type { EventRecord } from '../store.ts';
 import { unpackKey } from './key.ts';
-
-export { birthOf, type GrantBirth };
 
 /** A row of `sessions`. */
 export type SessionRow = {

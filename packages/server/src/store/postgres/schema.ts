@@ -1,4 +1,4 @@
-import { StoreNotUsable } from '../sqlite/schema.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Connection } from './connection.ts';
 
 /**

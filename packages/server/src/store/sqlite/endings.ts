@@ -1,14 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Ending, NewEvent } from '../store.ts';
+import { type EndedGrant, grantEnded, sessionEnded } from '../ending-events.ts';
+import type { GrantBirth } from '../grant-birth.ts';
+import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import { type Key, packKey, unpackKey } from './key.ts';
-import type { GrantBirth } from './rows.ts';
 
 type SessionRow = { sid: Key; user_id: Key };
 type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; birth: string };
-
-// How many grants an event names: enough for edges to drop them one by one, few enough for one row.
-const namedGrants = 100;
 
 const liveGrants = `
   SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth
@@ -48,7 +46,7 @@ export function prepareEndings(db: DatabaseSync) {
 
   function endEach(grants: GrantRow[], ending: Ending, effects: Effects): void {
     end(grants, ending, effects);
-    for (const grant of grants) effects.events.push(grantEnded(grant, ending));
+    for (const grant of grants) effects.events.push(grantEnded(endedGrant(grant), ending));
   }
 
   function endOne(session: SessionRow, ending: Ending, effects: Effects): void {
@@ -56,7 +54,9 @@ export function prepareEndings(db: DatabaseSync) {
     effects.sids.push(unpackKey(session.sid));
     const grants = boundToSession.all(session.sid) as GrantRow[];
     end(grants, ending, effects);
-    effects.events.push(sessionEnded(session, grants, ending));
+    effects.events.push(
+      sessionEnded({ sid: unpackKey(session.sid), userId: unpackKey(session.user_id) }, grants.map(endedGrant), ending),
+    );
   }
 
   return {
@@ -90,46 +90,12 @@ export function prepareEndings(db: DatabaseSync) {
   };
 }
 
-function sessionEnded(session: SessionRow, grants: GrantRow[], ending: Ending): NewEvent {
+function endedGrant(row: GrantRow): EndedGrant {
   return {
-    type: 'session.ended',
-    at: ending.at,
-    actor: ending.actor,
-    userId: unpackKey(session.user_id),
-    sid: unpackKey(session.sid),
-    data: {
-      ...ending.data,
-      reason: ending.reason,
-      grants: grants.slice(0, namedGrants).map((grant) => unpackKey(grant.grant_id)),
-      grantCount: grants.length,
-    },
-    audiences: audiencesOf(grants),
-    until: ending.until,
+    grantId: unpackKey(row.grant_id),
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources: (JSON.parse(row.birth) as GrantBirth).resources,
   };
-}
-
-function grantEnded(grant: GrantRow, ending: Ending): NewEvent {
-  return {
-    type: 'grant.ended',
-    at: ending.at,
-    actor: ending.actor,
-    userId: unpackKey(grant.user_id),
-    sid: unpackKey(grant.sid),
-    grantId: unpackKey(grant.grant_id),
-    clientId: unpackKey(grant.client_id),
-    data: { ...ending.data, reason: ending.reason },
-    audiences: audiencesOf([grant]),
-    until: ending.until,
-  };
-}
-
-// A grant that names no resources may have tokens for audiences we cannot tell: then everybody hears of its end.
-function audiencesOf(grants: GrantRow[]): string[] | null {
-  const audiences = new Set<string>();
-  for (const grant of grants) {
-    const { resources } = JSON.parse(grant.birth) as GrantBirth;
-    if (resources.length === 0) return null;
-    for (const resource of resources) audiences.add(resource);
-  }
-  return [...audiences].sort();
 }

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { birthOf } from '../grant-birth.ts';
 import type { Origin } from '../records.ts';
 import type { ChangeOf } from './changes.ts';
 import { type Key, packKey } from './key.ts';
-import { birthOf } from './rows.ts';
 
 /**
  * The changes of grants, but for their ending. A rotation is one statement on the narrow row: it carries a digest of the origin, and

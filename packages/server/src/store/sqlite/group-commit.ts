@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { StoreUnavailable } from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Reply, Task } from './batch.ts';
-import { StoreNotUsable } from './schema.ts';
 import { threadUrl } from './thread.ts';
 import type { FromWriter, ToWriter, WriterOptions } from './writer.ts';
 

@@ -1,3 +1,4 @@
+import type { GrantBirth } from '../grant-birth.ts';
 import type { EndReason, GrantRecord, SessionRecord } from '../records.ts';
 import type { EventRecord } from '../store.ts';
 import { type Key, unpackKey } from './key.ts';
@@ -22,23 +23,6 @@ export type SessionRow = {
   ended_at: number | null;
   end_reason: EndReason | null;
 };
-
-/** What `grants.birth` holds. */
-export type GrantBirth = Pick<
-  GrantRecord,
-  | 'scopes'
-  | 'resources'
-  | 'claims'
-  | 'authTime'
-  | 'amr'
-  | 'acr'
-  | 'jkt'
-  | 'clientEpoch'
-  | 'issuerEpoch'
-  | 'secretDigest'
-  | 'idleLimit'
-  | 'createdAt'
->;
 
 /** A row of `grants` joined with its `grant_state`. */
 export type GrantRow = {
@@ -148,39 +132,6 @@ function stateOf(row: GrantStateRow) {
     endedAt: row.ended_at,
     endReason: row.end_reason,
   };
-}
-
-/** The JSON for `grants.birth`. */
-export function birthOf(grant: GrantRecord): string {
-  const {
-    scopes,
-    resources,
-    claims,
-    authTime,
-    amr,
-    acr,
-    jkt,
-    clientEpoch,
-    issuerEpoch,
-    secretDigest,
-    idleLimit,
-    createdAt,
-  } = grant;
-  const birth: GrantBirth = {
-    scopes,
-    resources,
-    claims,
-    authTime,
-    amr,
-    acr,
-    jkt,
-    clientEpoch,
-    issuerEpoch,
-    secretDigest,
-    idleLimit,
-    createdAt,
-  };
-  return JSON.stringify(birth);
 }
 
 /** The event a row holds. */

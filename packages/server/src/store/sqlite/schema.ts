@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { StoreNotUsable } from '../store-not-usable.ts';
 
 /**
  * One step of the schema. Expand and contract: a step only adds what older code does not mind, and what it makes superfluous is removed by a
@@ -141,15 +142,6 @@ export const schemaVersion = migrations.length;
 
 // "TESS": lets `file` and people tell the file, and keeps us from writing into somebody else's database.
 const applicationId = 0x54455353;
-
-/** The file cannot be used by this version: it belongs to a newer one, or is no store at all. Waiting does not help. */
-export class StoreNotUsable extends Error {
-  readonly code = 'store_not_usable';
-  constructor(message: string) {
-    super(message);
-    this.name = 'StoreNotUsable';
-  }
-}
 
 /**
  * Brings the file to this code's schema, each step in a transaction of its own, so that processes that start together do not run one twice.

@@ -1,8 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import { prepareBatches, type Reply } from './batch.ts';
 import { openConnection } from './connection.ts';
-import { isNoDatabase, migrate, StoreNotUsable } from './schema.ts';
+import { isNoDatabase, migrate } from './schema.ts';
 
 /** What the writer thread is started with. `maxBytes`: the most the database file may grow to. `checkpoints`: whether it checkpoints itself. */
 export type WriterOptions = {
