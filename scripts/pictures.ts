@@ -6,7 +6,8 @@ import { isPortFree } from '../examples/demo/local-http.ts';
 import { demoPassword } from '../examples/demo/people.ts';
 import { parts } from '../examples/demo/settings.ts';
 import { runExperiment, signIn } from '../examples/demo/testing/demo-in-browser.ts';
-import { chromiumPath, demoEnvironment, launchChromium, launchDemo } from '../examples/demo/testing/launch-demo.ts';
+import { demoEnvironment, launchDemo } from '../examples/demo/testing/launch-demo.ts';
+import { chromiumPath, launchChromium } from '../tests/chromium.ts';
 
 if (chromiumPath === undefined) {
   console.error('No Chromium was found, so there are no pictures. Set CHROMIUM_PATH to one.');

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
+import { chromiumPath } from '../tests/chromium.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const named = process.argv.slice(2);
-const chromium = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
 const files = named.length === 0 ? findTests('.') : named.flatMap(findTests);
 if (files.length === 0) {
@@ -17,9 +17,9 @@ if (files.length === 0) {
 const chosen = named.length === 0 ? files : files.filter((file) => !isSlow(file) || named.includes(file));
 
 const missing: { what: string; files: string[] }[] = [];
-if (!existsSync(chromium))
+if (chromiumPath === undefined)
   missing.push({
-    what: `No Chromium at ${chromium}. Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH.`,
+    what: 'No Chromium. Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH.',
     files: chosen.filter((file) => file.includes('.browser.')),
   });
 if (findPostgres() === undefined)

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { chromiumPath, launchChromium } from '../../tests/chromium.ts';
 import { runExperiment, signIn, waitForGeneration } from './testing/demo-in-browser.ts';
-import { chromiumPath, type LaunchedDemo, launchChromium, launchDemo } from './testing/launch-demo.ts';
+import { type LaunchedDemo, launchDemo } from './testing/launch-demo.ts';
 
 if (chromiumPath === undefined)
   console.error(

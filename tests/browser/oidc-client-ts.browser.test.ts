@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { build } from 'esbuild';
 import type { User, UserManager } from 'oidc-client-ts';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { chromiumPath, launchChromium } from '../chromium.ts';
 import {
   claimsOf,
   introspect,
@@ -16,10 +16,7 @@ import {
   testConfig,
 } from '../test-server.ts';
 
-const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium'].find(
-  (path) => path !== undefined && existsSync(path),
-);
-if (executablePath === undefined)
+if (chromiumPath === undefined)
   console.error(
     'SKIPPED: the stock browser client was not run. Set CHROMIUM_PATH to a Chromium to run oidc-client-ts.browser.test.ts.',
   );
@@ -56,7 +53,7 @@ const app = `
 `;
 declare const manager: UserManager;
 
-describe('oidc-client-ts in Chromium', { skip: executablePath === undefined && 'no Chromium' }, () => {
+describe('oidc-client-ts in Chromium', { skip: chromiumPath === undefined && 'no Chromium' }, () => {
   let test: TestServer;
   let site: Server;
   let origin: string;
@@ -89,17 +86,7 @@ describe('oidc-client-ts in Chromium', { skip: executablePath === undefined && '
     });
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
     origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
-    browser = await chromium.launch({
-      executablePath: executablePath as string,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-      ],
-    });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();

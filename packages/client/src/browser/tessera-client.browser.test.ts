@@ -1,31 +1,20 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before, type TestContext } from 'node:test';
 import { build } from 'esbuild';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { chromiumArguments, chromiumPath, launchChromium } from '../../../../tests/chromium.ts';
 import { TestAuthorizationServer } from '../../testing/authorization-server.ts';
 import type { TokenStorage } from '../core/index.ts';
 import type { TesseraClient } from './tessera-client.ts';
 
-const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium'].find(
-  (path) => path !== undefined && existsSync(path),
-);
 const skip =
-  executablePath === undefined
+  chromiumPath === undefined
     ? 'NO CHROMIUM: set CHROMIUM_PATH or install /usr/bin/chromium; the browser layer is untested'
     : false;
 if (skip !== false) console.warn(skip);
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
 
 /** What `testing/browser-page.ts` hangs on the window. */
 declare const tessera: {
@@ -39,7 +28,7 @@ declare const tessera: {
 let script = '';
 let browser: Browser | undefined;
 before(async () => {
-  if (executablePath === undefined) return;
+  if (chromiumPath === undefined) return;
   const bundled = await build({
     entryPoints: [new URL('../../testing/browser-page.ts', import.meta.url).pathname],
     bundle: true,
@@ -49,7 +38,7 @@ before(async () => {
     logLevel: 'error',
   });
   script = bundled.outputFiles[0]?.text ?? '';
-  browser = await chromium.launch({ executablePath, args });
+  browser = await launchChromium();
 });
 after(() => browser?.close());
 
@@ -195,10 +184,16 @@ test('B3, B6: localStorage survives a restart of the browser, and its refresh to
   await context.close();
   const profile = await mkdtemp(join(tmpdir(), 'tessera-client-'));
   t.after(() => rm(profile, { recursive: true, force: true }));
-  const first = await chromium.launchPersistentContext(profile, { executablePath: executablePath ?? '', args });
+  const first = await chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath ?? '',
+    args: chromiumArguments,
+  });
   await signIn(await openPage(first, url('local')));
   await first.close();
-  const second = await chromium.launchPersistentContext(profile, { executablePath: executablePath ?? '', args });
+  const second = await chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath ?? '',
+    args: chromiumArguments,
+  });
   t.after(() => second.close());
   const page = await openPage(second, url('local'));
   assert.equal(await page.evaluate(async () => (await tessera.client.refresh()).token_type), 'DPoP');

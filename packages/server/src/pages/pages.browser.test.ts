@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { chromiumPath, launchChromium } from '../../../../tests/chromium.ts';
 import { defaultBrand } from './brand.ts';
 import { formPostScriptHash } from './form-post-page.ts';
 import { type Language, supportedLanguages } from './language.ts';
 import { pageSamples, sampleContext } from './page-samples.ts';
 import { stylesheet, stylesheetVersion } from './stylesheet.ts';
 
-const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium'].find((path) => path && existsSync(path));
-if (executablePath === undefined) {
+if (chromiumPath === undefined) {
   console.error(
     'SKIPPED: no page was looked at in a browser. Set CHROMIUM_PATH to a Chromium to run pages.browser.test.ts.',
   );
@@ -24,7 +23,7 @@ const widths = [320, 1280] as const;
 const looked = pageSamples.filter(({ name }) => !/^error-(?!unregistered-address$|not-found$)/.test(name));
 const rules = ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-describe('the pages in a browser', { skip: executablePath === undefined && 'no Chromium' }, () => {
+describe('the pages in a browser', { skip: chromiumPath === undefined && 'no Chromium' }, () => {
   let server: Server;
   let browser: Browser;
   let origin: string;
@@ -34,17 +33,7 @@ describe('the pages in a browser', { skip: executablePath === undefined && 'no C
     server = createServer((request, response) => void answer(request, response, posted)).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    browser = await chromium.launch({
-      executablePath: executablePath!,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-      ],
-    });
+    browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
