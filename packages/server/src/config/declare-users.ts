@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { randomId } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { sameText } from '../secrets/sealed.ts';
 import { tokensUntil } from '../sessions/tokens-until.ts';
@@ -25,7 +26,7 @@ async function createUser(
   user: DeclaredUser,
   { passwords, random, rootKeys, now }: DeclaringWithConfig,
 ): Promise<Declaration> {
-  const userId = Buffer.from(random(16)).toString('base64url');
+  const userId = randomId(random, 16);
   const record: UserRecord = {
     userId,
     version: 0,

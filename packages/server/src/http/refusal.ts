@@ -1,6 +1,7 @@
 import { errorStatus, type OAuthError, type RefusalReason } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import type { RefusalEvent } from '../events/refusal-journal.ts';
+import { randomId } from '../secrets/random.ts';
 import { type Input, json, type Output, originOf } from './message.ts';
 
 /** Whom and what a refusal is about, for the operator's eyes. */
@@ -46,7 +47,7 @@ const longestFact = 256;
 
 /** A short random id under which a refusal is found again. */
 export function newRefusalId(context: Pick<Context, 'random'>): string {
-  return Buffer.from(context.random(9)).toString('base64url');
+  return randomId(context.random, 9);
 }
 
 /** Writes the refusal down (log, metric, event) and returns its id. */

@@ -27,6 +27,16 @@ export function timeOrderedId(nowMs: number, random: Random): string {
   return bytes.toString('base64url');
 }
 
+/** A random id, base64url. It never begins with a dash, which a command line would take for an option. */
+export function randomId(random: Random, bytes: number): string {
+  return withoutDash(Buffer.from(random(bytes)).toString('base64url'));
+}
+
+/** The id with another letter for a dash at its beginning. */
+export function withoutDash(id: string): string {
+  return id.startsWith('-') ? `A${id.slice(1)}` : id;
+}
+
 /** A secret of 256 random bits, base64url. */
 export function randomSecret(random: Random): string {
   return Buffer.from(random(32)).toString('base64url');

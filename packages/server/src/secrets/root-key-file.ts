@@ -1,7 +1,7 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeBase64url, encodeBase64url } from '@tessera/protocol';
-import type { Random } from './random.ts';
+import { type Random, withoutDash } from './random.ts';
 import { type RootKey, RootKeys } from './root-keys.ts';
 
 /** Where the root keys are: `TESSERA_ROOT_KEYS` if it is set, else `root-keys.json` in the data folder. */
@@ -88,7 +88,7 @@ function fileIn(dataFolder: string): string {
 }
 
 function newKey(random: Random, state: RootKey['state']): RootKey {
-  return { id: encodeBase64url(random(idBytes)), secret: random(secretBytes), state };
+  return { id: withoutDash(encodeBase64url(random(idBytes))), secret: random(secretBytes), state };
 }
 
 function findKey(keys: readonly RootKey[], id: string): RootKey {

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { Seconds } from '@tessera/protocol';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Actor } from '../events/event-types.ts';
-import type { Random } from '../secrets/random.ts';
+import { type Random, withoutDash } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { seal, unseal } from '../secrets/sealed.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
@@ -198,7 +198,7 @@ async function createKey(
   state: 'current' | 'next',
 ): Promise<SigningKeyRecord> {
   const { publicJwk, privateJwk } = await generate(algorithm);
-  const kid = (await calculateJwkThumbprint(publicJwk)).slice(0, 22);
+  const kid = withoutDash((await calculateJwkThumbprint(publicJwk)).slice(0, 22));
   const now = workshop.now();
   return {
     kid,
