@@ -1,7 +1,8 @@
 import type { GrantRecord } from '../records.ts';
+import { withState } from '../rows.ts';
 import { packKey } from './key.ts';
 import { selectGrant } from './lists.ts';
-import { type GrantRow, type GrantStateRow, toGrant, withState } from './rows.ts';
+import { type GrantRow, type GrantStateRow, toGrant } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 const selectState = `
