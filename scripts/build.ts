@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { bundleServer } from './bundle-server.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -19,3 +20,6 @@ for (const name of ['protocol', 'edge', 'client', 'server']) {
   }
   console.log(`built packages/${name}/dist`);
 }
+
+await bundleServer(resolve(root, 'packages/server/dist/bin'));
+console.log('bundled packages/server/dist/bin');

@@ -26,8 +26,5 @@ it('the packages build to plain JavaScript that runs without their sources', { t
     program,
   );
   assert.equal(types.trim(), Array(5).fill('function').join());
-  assert.match(
-    run('--disable-warning=ExperimentalWarning', '--no-strip-types', 'packages/server/dist/cli/main.js', '--help'),
-    /Usage: tessera/,
-  );
+  assert.match(run('--no-strip-types', 'packages/server/dist/bin/tessera.mjs', '--help'), /Usage: tessera/);
 });

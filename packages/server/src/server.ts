@@ -2,11 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { getRequestListener } from '@hono/node-server';
 import type { Seconds } from '@tessera/protocol';
 import { type Logger, pino } from 'pino';
-import { authorizeAdmin } from './admin/authorize-admin.ts';
-import { createAdminApi } from './admin/rest/admin-api.ts';
+import type { AdminDoor } from './admin/rest/admin-door.ts';
 import { adminResourceServer } from './admin-resource-server.ts';
 import type { Config } from './config/config.ts';
 import { applyDeclarations } from './config/declare.ts';
@@ -80,15 +78,16 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   const base = basePath(config.issuer);
   const door = nodeDoor(context, routed, base, createClientAddress(config.trustedProxies));
   const plainFetch = fetchDoor(context, routed, base);
-  const adminApi = createAdminApi(context, authorizeAdmin(context));
-  const adminListener = getRequestListener((request) => adminApi.fetch(withoutBase(request, base)));
+  const adminDoor = adminDoorOnFirstUse(context, base);
   const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);
 
   const http = createHttpServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true },
     (request, response) => {
-      const answered = isAdmin(request.url ?? '') ? adminListener(request, response) : door(request, response);
-      Promise.resolve(answered).catch((error: unknown) => {
+      const answered = isAdmin(request.url ?? '')
+        ? adminDoor().then((admin) => admin.listener(request, response))
+        : door(request, response);
+      answered.catch((error: unknown) => {
         context.log.error({ error: String(error) }, 'an answer could not be written');
         response.destroy();
       });
@@ -99,7 +98,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
     context,
     fetch: (request, ip) => {
       const { pathname } = new URL(request.url);
-      return isAdmin(pathname) ? Promise.resolve(adminApi.fetch(withoutBase(request, base))) : plainFetch(request, ip);
+      return isAdmin(pathname) ? adminDoor().then((admin) => admin.fetch(request)) : plainFetch(request, ip);
     },
     listen: () => listen(http, config),
     endLapsed: () => maintenance.endLapsed(),
@@ -179,11 +178,13 @@ async function rememberLifetimes(context: Context): Promise<void> {
   }
 }
 
-function withoutBase(request: Request, base: string): Request {
-  if (base === '') return request;
-  const url = new URL(request.url);
-  url.pathname = url.pathname.slice(base.length);
-  return new Request(url, request);
+/** The admin API is large, and many servers are never asked for it: it is loaded with its first request. */
+function adminDoorOnFirstUse(context: Context, base: string): () => Promise<AdminDoor> {
+  let door: Promise<AdminDoor> | undefined;
+  return () => {
+    door ??= import('./admin/rest/admin-door.ts').then(({ openAdminDoor }) => openAdminDoor(context, base));
+    return door;
+  };
 }
 
 async function listen(http: Server, config: Config): Promise<{ url: string; port: number }> {

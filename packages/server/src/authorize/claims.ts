@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { passwordAcr } from '../authenticators/password.ts';
 import { refuse } from '../http/refusal.ts';
 import type { AuthorizationCheck } from './authorization-request.ts';

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { day, formatScope, minute, parseScope } from '@tessera/protocol';
 import type { JWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { clientRules } from './client-rules.ts';
 import type { DeclaredClient } from './config.ts';
 import { applyRules, type Parsed, parseSection, type Values } from './parse-section.ts';

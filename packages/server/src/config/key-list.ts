@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configSchema } from './schema.ts';
 
 /** One key of the file, with what its documentation says. `path` as in `clients[].lifetimes.idle`; `<scope>` stands for a name of one's own. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Rule, rule } from './parse-section.ts';
 import { concealed, type Path, type Problem } from './problem.ts';
 import { section } from './value-schemas.ts';

@@ -1,5 +1,5 @@
 import { isScopeToken } from '@tessera/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isPasswordHash } from '../secrets/password.ts';
 import type { DeclaredUser } from './config.ts';
 import { applyRules, type Parsed, parseSection, rule } from './parse-section.ts';

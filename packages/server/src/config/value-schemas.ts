@@ -1,5 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { concealed, given, unknownKey } from './problem.ts';
 import { didYouMean } from './suggestion.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { authenticateClient } from '../client-auth/authenticate-client.ts';
 import type { Context } from '../context.ts';
 import type { RevocationFeed } from '../events/revocation-feed.ts';

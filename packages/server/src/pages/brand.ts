@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Colour, legible, parseColour } from './colour.ts';
 
 /** What an operator may change about the look: everything else derives from it. */

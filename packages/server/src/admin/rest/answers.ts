@@ -1,5 +1,5 @@
 import { type RefusalReason, refusalReasons } from '@tessera/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import { clientShape } from '../../config/client-schema.ts';
 import { resourceServerShape } from '../../config/resource-server-schema.ts';
 import { type EventType, eventTypes } from '../../events/event-types.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { given } from '../../config/problem.ts';
 import { didYouMean } from '../../config/suggestion.ts';
 import { type EventType, eventTypes } from '../../events/event-types.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { adminAudience, adminScopes } from '../../admin-resource-server.ts';
 import { type AnyOperation, basePath } from './operation-route.ts';
 import { problemSchema } from './problem.ts';

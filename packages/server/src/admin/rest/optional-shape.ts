@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** For the document: the keys of a shape when all may be absent and, where `null` removes, null. Nothing is read with it. */
 export function optionalShape(shape: z.ZodRawShape): z.ZodRawShape {

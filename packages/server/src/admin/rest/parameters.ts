@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasControlCharacter, text } from '../../config/value-schemas.ts';
 
 /** An id, as it stands in a path or a filter. `example`: one that the document's examples use. */

@@ -1,5 +1,5 @@
 import { type RefusalReason, refusalReasons } from '@tessera/protocol';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Context } from '../../context.ts';
 import { newRefusalId } from '../../http/refusal.ts';
 import type { Refused } from '../operation.ts';

@@ -8,6 +8,9 @@ import type { FromWriter, ToWriter, WriterOptions } from './writer.ts';
 /** What becomes of a task that was written, or found in conflict. */
 export type Outcome = Exclude<Reply, { unavailable: string } | { refused: string }>;
 
+/** How much was handed to the writer: tasks, and the characters that said what to write. */
+export type BatchSize = { tasks: number; chars: number };
+
 type Waiting = { json: string; resolve(outcome: Outcome): void; reject(error: Error): void };
 
 // A batch ends at either: its length bounds how long a caller waits for those in front, its size what one message copies.
@@ -22,7 +25,7 @@ const mostWaiting = 20_000;
  */
 export class GroupCommit {
   readonly #options: WriterOptions;
-  readonly #committed: () => void;
+  readonly #committed: (size: BatchSize) => void;
   #writer: Worker | undefined;
   #waiting: Waiting[] = [];
   #inFlight: Waiting[] = [];
@@ -32,7 +35,7 @@ export class GroupCommit {
   #drained: (() => void) | undefined;
 
   /** `committed` is called after each batch that wrote something. */
-  constructor(options: WriterOptions, committed: () => void) {
+  constructor(options: WriterOptions, committed: (size: BatchSize) => void) {
     this.#options = options;
     this.#committed = committed;
   }
@@ -120,7 +123,8 @@ export class GroupCommit {
     }
     this.#schedule();
     this.#reportDrained();
-    if (committed) this.#committed();
+    if (committed)
+      this.#committed({ tasks: batch.length, chars: batch.reduce((sum, { json }) => sum + json.length, 0) });
   }
 
   // What was in flight may have been written or not: to the caller both is "unavailable", and reading again tells which.

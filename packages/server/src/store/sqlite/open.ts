@@ -18,7 +18,7 @@ import type {
 import { StoreUnavailable } from '../store.ts';
 import type { CheckpointerOptions } from './checkpointer.ts';
 import { openConnection } from './connection.ts';
-import { GroupCommit } from './group-commit.ts';
+import { type BatchSize, GroupCommit } from './group-commit.ts';
 import { Reader } from './reader.ts';
 import type { SweepBounds } from './sweep.ts';
 import { threadUrl } from './thread.ts';
@@ -58,8 +58,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 // How often a store looks whether another process has committed.
 const watchEveryMs = 50;
 const checkpointEveryMs = 100;
-// Commands that open the store for one commit are gone before; a log that small does no harm.
-const checkpointsBeginAfterMs = 250;
+// A commit changes about this much of the log, beside what its own values take: some pages, each written whole.
+const logBytesOfTask = 12_288;
 const checkpointerRestartsAfterMs = 5000;
 // A sweep removes this many rows at a time, so that commits get between.
 const sweepSlice = 500;
@@ -70,8 +70,10 @@ class SqliteStore implements Store {
   readonly #writer: GroupCommit;
   readonly #listeners = new Set<() => void>();
   #reader: Reader | undefined;
-  #checkpointsBegin: NodeJS.Timeout | undefined;
   #checkpointer: Worker | undefined;
+  #checkpointerRestarts: NodeJS.Timeout | undefined;
+  /** About how much the log has grown since there was a checkpointer. */
+  #logBytes = 0;
   #watch: NodeJS.Timeout | undefined;
   #seen = 0;
   #closing: Promise<void> | undefined;
@@ -88,7 +90,10 @@ class SqliteStore implements Store {
         maxBytes: options.maxBytes,
         checkpoints: privateFolder !== undefined,
       },
-      () => this.#notify(),
+      (size) => {
+        this.#countLog(size);
+        this.#notify();
+      },
     );
   }
 
@@ -104,9 +109,6 @@ class SqliteStore implements Store {
       }),
     );
     this.#seen = this.#dataVersion();
-    if (this.#privateFolder === undefined) {
-      this.#checkpointsBegin = setTimeout(() => this.#startCheckpointer(), checkpointsBeginAfterMs).unref();
-    }
   }
 
   async get<K extends DocumentKind>(kind: K, id: string) {
@@ -246,10 +248,19 @@ class SqliteStore implements Store {
     this.#watch = undefined;
   }
 
+  /** Commands that write little, and servers at rest, need no thread for checkpoints: a small log does no harm. */
+  #countLog({ tasks, chars }: BatchSize): void {
+    if (this.#checkpointer !== undefined || this.#privateFolder !== undefined) return;
+    this.#logBytes += tasks * logBytesOfTask + chars;
+    if (this.#logBytes >= this.#checkpointBytes() && this.#checkpointerRestarts === undefined)
+      this.#startCheckpointer();
+  }
+
   #startCheckpointer(): void {
+    if (this.#closing !== undefined) return;
     const options: CheckpointerOptions = {
       file: this.#options.file,
-      checkpointBytes: this.#options.checkpointBytes ?? 4 << 20,
+      checkpointBytes: this.#checkpointBytes(),
       everyMs: checkpointEveryMs,
     };
     const checkpointer = new Worker(threadUrl('checkpointer'), {
@@ -258,18 +269,21 @@ class SqliteStore implements Store {
     });
     checkpointer.unref();
     // Without it the log only grows until the store closes: begin again, after a while.
-    checkpointer.on('error', () => this.#restartCheckpointer(checkpointer));
+    checkpointer.on('error', () => {
+      this.#checkpointerRestarts = setTimeout(() => {
+        this.#checkpointerRestarts = undefined;
+        this.#startCheckpointer();
+      }, checkpointerRestartsAfterMs).unref();
+    });
+    checkpointer.on('exit', () => {
+      if (this.#checkpointer === checkpointer) this.#checkpointer = undefined;
+    });
     this.#checkpointer = checkpointer;
-  }
-
-  #restartCheckpointer(failed: Worker): void {
-    if (this.#checkpointer !== failed) return;
-    this.#checkpointer = undefined;
-    this.#checkpointsBegin = setTimeout(() => this.#startCheckpointer(), checkpointerRestartsAfterMs).unref();
+    this.#logBytes = 0;
   }
 
   async #stopCheckpointer(): Promise<void> {
-    clearTimeout(this.#checkpointsBegin);
+    clearTimeout(this.#checkpointerRestarts);
     const checkpointer = this.#checkpointer;
     if (checkpointer === undefined) return;
     this.#checkpointer = undefined;
@@ -277,6 +291,10 @@ class SqliteStore implements Store {
     checkpointer.ref();
     checkpointer.postMessage('close');
     await exited;
+  }
+
+  #checkpointBytes(): number {
+    return this.#options.checkpointBytes ?? 4 << 20;
   }
 
   #cacheBytes(): number {

@@ -160,6 +160,18 @@ test('the log begins anew, again and again, while writes never pause', async (t)
   assert.equal(restarts, 3);
 });
 
+test('checkpoints have a thread only once there is a log worth it', async (t) => {
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  const store = await opened(t, { file: await newFile(t), checkpointBytes: 256 << 10 });
+  const grant = await addGrant(store);
+  assert.equal(workers.length, 1, 'the writer alone');
+  for (let generation = 1; generation <= 32; generation += 1) await store.commit([rotate(grant, generation)]);
+  assert.equal(workers.length, 2);
+});
+
 test('when its thread dies the store refuses what was in flight and writes again', async (t) => {
   const workers: Worker[] = [];
   const note = (worker: Worker) => workers.push(worker);
