@@ -1,5 +1,11 @@
+import type { Awaitable } from './awaitable.ts';
 import type { ClientRecord, ResourceServerRecord } from './store/records.ts';
 import type { Store } from './store/store.ts';
+
+type ResourceServersAtHand = {
+  byAudience: ReadonlyMap<string, ResourceServerRecord>;
+  all: readonly ResourceServerRecord[];
+};
 
 /** How many clients are kept at hand; the least recently used leaves first. */
 const clientsAtHand = 10_000;
@@ -14,7 +20,8 @@ export class Registry {
   readonly #clients = new Map<string, ClientRecord>();
   /** Counts what was forgotten: what was read before that may be old, and is not kept. */
   #forgotten = 0;
-  #resourceServers: Promise<Map<string, ResourceServerRecord>> | undefined;
+  #resourceServers: ResourceServersAtHand | undefined;
+  #reading: Promise<ResourceServersAtHand> | undefined;
 
   /** `builtIn`: resource servers the server brings itself, such as its admin API. */
   constructor(store: Store, builtIn: readonly ResourceServerRecord[]) {
@@ -22,10 +29,12 @@ export class Registry {
     this.#builtIn = builtIn;
   }
 
-  /** The client of that id. */
-  async client(clientId: string): Promise<ClientRecord | undefined> {
-    const known = this.#clients.get(clientId);
-    if (known) return known;
+  /** The client of that id: at once where it is at hand. */
+  client(clientId: string): Awaitable<ClientRecord | undefined> {
+    return this.#clients.get(clientId) ?? this.#readClient(clientId);
+  }
+
+  async #readClient(clientId: string): Promise<ClientRecord | undefined> {
     const forgotten = this.#forgotten;
     const found = await this.#store.get('client', clientId);
     if (!found || forgotten !== this.#forgotten) return found;
@@ -34,14 +43,17 @@ export class Registry {
     return found;
   }
 
-  /** The resource server that has this audience. */
-  async resourceServer(audience: string): Promise<ResourceServerRecord | undefined> {
-    return (await this.#byAudience()).get(audience);
+  /** The resource server that has this audience: at once where it is at hand. */
+  resourceServer(audience: string): Awaitable<ResourceServerRecord | undefined> {
+    const known = this.#resourceServers;
+    return known
+      ? known.byAudience.get(audience)
+      : this.#readResourceServers().then((read) => read.byAudience.get(audience));
   }
 
-  /** All resource servers, each once. */
-  async resourceServers(): Promise<ResourceServerRecord[]> {
-    return [...new Set((await this.#byAudience()).values())];
+  /** All resource servers, each once: at once where they are at hand. */
+  resourceServers(): Awaitable<readonly ResourceServerRecord[]> {
+    return this.#resourceServers?.all ?? this.#readResourceServers().then((read) => read.all);
   }
 
   /** Drops what is at hand of a client, so that the next request reads it. */
@@ -53,17 +65,30 @@ export class Registry {
   /** Drops what is at hand of resource servers. */
   forgetResourceServers(): void {
     this.#resourceServers = undefined;
+    this.#reading = undefined;
   }
 
-  #byAudience(): Promise<Map<string, ResourceServerRecord>> {
-    this.#resourceServers ??= this.#readResourceServers().catch((error) => {
-      this.#resourceServers = undefined;
-      throw error;
-    });
-    return this.#resourceServers;
+  #readResourceServers(): Promise<ResourceServersAtHand> {
+    if (this.#reading) return this.#reading;
+    const reading = this.#listResourceServers().then(
+      (read) => {
+        // Forgotten meanwhile: what was read may be old, and is not kept.
+        if (this.#reading === reading) {
+          this.#resourceServers = read;
+          this.#reading = undefined;
+        }
+        return read;
+      },
+      (error) => {
+        if (this.#reading === reading) this.#reading = undefined;
+        throw error;
+      },
+    );
+    this.#reading = reading;
+    return reading;
   }
 
-  async #readResourceServers(): Promise<Map<string, ResourceServerRecord>> {
+  async #listResourceServers(): Promise<ResourceServersAtHand> {
     const byAudience = new Map<string, ResourceServerRecord>();
     let after: string | undefined;
     do {
@@ -72,6 +97,6 @@ export class Registry {
       after = page.next;
     } while (after !== undefined);
     for (const record of this.#builtIn) for (const audience of record.audiences) byAudience.set(audience, record);
-    return byAudience;
+    return { byAudience, all: [...new Set(byAudience.values())] };
   }
 }

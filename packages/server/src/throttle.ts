@@ -1,4 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
+import type { Awaitable } from './awaitable.ts';
 import type { ThrottleLimit } from './config/config.ts';
 import type { BucketRecord } from './store/records.ts';
 import type { Change, Store } from './store/store.ts';
@@ -45,7 +46,7 @@ export class Throttle {
   }
 
   /** The same for a hot path: costs nothing for who has not failed at this node lately. */
-  async waitIfFailedLately(countedOf: () => readonly Counted[]): Promise<Seconds> {
+  waitIfFailedLately(countedOf: () => readonly Counted[]): Awaitable<Seconds> {
     if (this.#failedLately.size === 0) return 0;
     const counted = countedOf();
     const now = this.#now();

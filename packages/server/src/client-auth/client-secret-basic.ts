@@ -24,7 +24,7 @@ export const clientSecretBasic: ClientAuthMethodReader = {
         'client_authentication_ambiguous',
         'client_id differs from the one in the Authorization header',
       );
-    return { clientId, check: async (context, client) => checkClientSecret(context, client, secret) };
+    return { clientId, check: (context, client) => checkClientSecret(context, client, secret) };
   },
 };
 

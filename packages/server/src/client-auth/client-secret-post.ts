@@ -7,5 +7,5 @@ export const clientSecretPost: ClientAuthMethodReader = {
   read: (_input, { client_id, client_secret }) =>
     client_id === undefined || client_secret === undefined
       ? undefined
-      : { clientId: client_id, check: async (context, client) => checkClientSecret(context, client, client_secret) },
+      : { clientId: client_id, check: (context, client) => checkClientSecret(context, client, client_secret) },
 };

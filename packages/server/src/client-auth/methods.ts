@@ -1,3 +1,4 @@
+import type { Awaitable } from '../awaitable.ts';
 import type { Context } from '../context.ts';
 import type { Input } from '../http/message.ts';
 import type { Parameters } from '../http/parameters.ts';
@@ -11,7 +12,7 @@ import { privateKeyJwt } from './private-key-jwt.ts';
 /** What a client sent to prove who it is, under one method. */
 export type ClientCredentials = {
   clientId: string;
-  check(context: Context, client: ClientRecord | undefined): Promise<Refusal | undefined>;
+  check(context: Context, client: ClientRecord | undefined): Awaitable<Refusal | undefined>;
 };
 
 /**

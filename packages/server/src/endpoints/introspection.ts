@@ -7,7 +7,7 @@ import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { grantEnd } from '../sessions/grant-end.ts';
 import type { ClientRecord, GrantRecord } from '../store/records.ts';
 import { liveAccessToken } from '../tokens/live-access-token.ts';
-import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
+import { digestGrantSecret, openRefreshToken, type RefreshToken } from '../tokens/refresh-token.ts';
 import { methodRefusal } from './token.ts';
 
 /**
@@ -35,10 +35,10 @@ async function introspect(context: Context, input: Input): Promise<Record<string
   const { token } = form.parameters;
   if (token === undefined)
     return refuse('invalid_request', 'parameter_missing', 'token is missing', { facts: { clientId: client.clientId } });
-  return (
-    (await describeRefreshToken(context, client, token)) ??
-    (await describeAccessToken(context, client, token)) ?? { active: false }
-  );
+  const presented = openRefreshToken(context.rootKeys, token);
+  return presented
+    ? describeRefreshToken(context, client, presented)
+    : ((await describeAccessToken(context, client, token)) ?? { active: false });
 }
 
 async function describeAccessToken(context: Context, client: ClientRecord, token: string) {
@@ -53,14 +53,11 @@ async function describeAccessToken(context: Context, client: ClientRecord, token
   };
 }
 
-async function describeRefreshToken(context: Context, client: ClientRecord, token: string) {
-  const presented = openRefreshToken(context.rootKeys, token);
-  if (!presented) return undefined;
-  const grant = await context.store.getGrant(presented.grantId);
+async function describeRefreshToken(context: Context, client: ClientRecord, presented: RefreshToken) {
+  const { grant, user } = await context.store.getStanding({ grantId: presented.grantId, now: context.now() });
   const isCurrent =
     grant?.generation === presented.generation && grant.secretDigest === digestGrantSecret(presented.secret);
   if (!grant || !isCurrent || grant.clientId !== client.clientId) return { active: false };
-  const user = await context.store.get('user', grant.userId);
   if (grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, context.now())) return { active: false };
   return { active: true, token_type: 'refresh_token', iss: context.config.issuer, ...refreshClaims(grant) };
 }

@@ -42,10 +42,11 @@ export const refreshToken: GrantHandler = {
 };
 
 async function judgeOnce(context: Context, request: TokenRequest, presented: RefreshToken | undefined) {
-  const grant = presented && (await context.store.getGrant(presented.grantId));
-  const user = grant && (await context.store.get('user', grant.userId));
   const { client, dpop } = request;
   const now = context.now();
+  const { grant, user } = presented
+    ? await context.store.getStanding({ grantId: presented.grantId, now })
+    : { grant: undefined, user: undefined };
   const verdict = decideRefresh(
     {
       presented: presented && { generation: presented.generation, secretDigest: digestGrantSecret(presented.secret) },

@@ -498,6 +498,85 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
     });
   });
 
+  describe(`${name}: what a token hangs on`, together, () => {
+    on('the grant, its user and what is remembered come in one reading', async ({ store }) => {
+      const { user, grant } = await addUsersGrant(store);
+      const nobody = { grant: undefined, user: undefined };
+      assert.deepEqual(await store.getStanding({ grantId: grant.grantId, now }), { grant, user, isRemembered: false });
+      await store.commit([{ change: 'remember', key: 'revoked:a', now, until: now + 10 }]);
+      const asked = { grantId: grant.grantId, rememberedKey: 'revoked:a' };
+      // Twice, because the second reading has what never changes at hand.
+      for (let reading = 0; reading < 2; reading += 1) {
+        assert.deepEqual(await store.getStanding({ ...asked, now }), { grant, user, isRemembered: true });
+        assert.deepEqual(await store.getStanding({ ...asked, now: now + 10 }), { grant, user, isRemembered: false });
+        assert.deepEqual(await store.getStanding({ ...asked, rememberedKey: 'revoked:b', now }), {
+          grant,
+          user,
+          isRemembered: false,
+        });
+      }
+      assert.deepEqual(await store.getStanding({ rememberedKey: 'revoked:a', now }), { ...nobody, isRemembered: true });
+      assert.deepEqual(await store.getStanding({ grantId: nextId(), rememberedKey: 'revoked:a', now }), {
+        ...nobody,
+        isRemembered: true,
+      });
+      assert.deepEqual(await store.getStanding({ now }), { ...nobody, isRemembered: false });
+    });
+
+    on('many who ask at once get each their own', async ({ store }) => {
+      const added = await Promise.all(Array.from({ length: 40 }, () => addUsersGrant(store)));
+      await store.commit([{ change: 'remember', key: 'revoked:7', now, until: now + 10 }]);
+      const asked = [...added.keys(), ...added.keys()];
+      const standings = await Promise.all(
+        asked.map((index) =>
+          index % 5 === 4
+            ? store.getStanding({ grantId: nextId(), rememberedKey: `revoked:${index}`, now })
+            : store.getStanding({ grantId: added[index]!.grant.grantId, rememberedKey: `revoked:${index}`, now }),
+        ),
+      );
+      for (const [place, index] of asked.entries()) {
+        const isGone = index % 5 === 4;
+        assert.deepEqual(standings[place], {
+          grant: isGone ? undefined : added[index]!.grant,
+          user: isGone ? undefined : added[index]!.user,
+          isRemembered: index === 7,
+        });
+      }
+    });
+
+    on('what another store changed is seen by the next reading', async ({ store, another }) => {
+      const other = await another();
+      const { user, grant } = await addUsersGrant(store);
+      const asked = { grantId: grant.grantId, rememberedKey: 'revoked:c', now };
+      assert.deepEqual(await store.getStanding(asked), { grant, user, isRemembered: false });
+
+      const elsewhere = { ip: '2001:db8::7', userAgent: 'Lynx' };
+      const rotation = { grantId: grant.grantId, expect: 1, sealKeyId: 'k2', at: now + 1, idleAt: now + 9 } as const;
+      await other.commit([{ change: 'rotate-grant', ...rotation, origin: elsewhere }]);
+      const moved = (await store.getStanding(asked)).grant;
+      assert.deepEqual([moved?.generation, moved?.sealKeyId, moved?.lastOrigin], [2, 'k2', elsewhere]);
+
+      const disabled = { ...user, disabled: true };
+      await other.commit([
+        { change: 'put', kind: 'user', expect: 1, record: disabled },
+        { change: 'remember', key: 'revoked:c', now, until: now + 5 },
+      ]);
+      const changed = await store.getStanding(asked);
+      assert.deepEqual([changed.user, changed.isRemembered], [{ ...disabled, version: 2 }, true]);
+
+      await other.commit([{ change: 'end-grants', where: { grantId: grant.grantId }, ending: sampleEnding() }]);
+      assert.equal((await store.getStanding(asked)).grant?.endReason, sampleEnding().reason);
+      await other.commit([{ change: 'remove', kind: 'user', id: user.userId, expect: 2 }]);
+      assert.equal((await store.getStanding(asked)).user, undefined);
+    });
+
+    on('a user whose id is no random one is found too', async ({ store }) => {
+      const { user, grant } = await addUsersGrant(store, 'ada');
+      for (let reading = 0; reading < 2; reading += 1)
+        assert.deepEqual((await store.getStanding({ grantId: grant.grantId, now })).user, user);
+    });
+  });
+
   describe(`${name}: endings`, together, () => {
     on('ending a session ends the grants bound to it and tells of both in one event', async ({ store }) => {
       const session = await newSession(store);
@@ -1434,4 +1513,18 @@ async function until(condition: () => boolean, what: string): Promise<void> {
     assert.ok(waited < 2000, `waited in vain for ${what}`);
     await delay(5);
   }
+}
+
+/** A user with a session and a grant, as the store gives them back. */
+async function addUsersGrant(store: Store, userId = nextId()) {
+  const user = { ...sampleUser({ userId, username: `user-${userId}` }), version: 1 };
+  const session = sampleSession({ userId });
+  const grant = sampleGrant(session);
+  const result = await store.commit([
+    { change: 'put', kind: 'user', expect: 'absent', record: user },
+    { change: 'create-session', session },
+    { change: 'create-grant', grant },
+  ]);
+  assert.equal(result.outcome, 'committed');
+  return { user, grant };
 }

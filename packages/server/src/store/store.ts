@@ -134,6 +134,15 @@ export type EventFilter = {
   limit: number;
 };
 
+/** What a token hangs on. */
+export type Standing = {
+  grant: GrantRecord | undefined;
+  /** The grant's user. */
+  user: Documents['user'] | undefined;
+  /** Whether the key that was asked about is remembered. */
+  isRemembered: boolean;
+};
+
 /** The state of the event log. A changed epoch means that positions of before say nothing any more. */
 export type StorePosition = { epoch: number; position: number };
 
@@ -160,6 +169,11 @@ export interface Store {
   /** Newest first. `clientId` keeps sessions that have, or had, a grant of that client. */
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>>;
   getGrant(grantId: string): Promise<GrantRecord | undefined>;
+  /**
+   * A grant, its user, and whether a key is remembered: what each use of a token asks about, in one reading, because it is what the store is asked most. Nobody may change
+   * the records.
+   */
+  getStanding(asked: { grantId?: string | undefined; rememberedKey?: string; now: Seconds }): Promise<Standing>;
   /** Newest first. */
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>>;
 

@@ -21,19 +21,19 @@ export async function liveAccessToken(context: Context, token: string): Promise<
   if (!claims) return { live: false, reason: 'token_malformed' };
   const now = context.now();
   if (claims.exp <= now) return { live: false, reason: 'token_expired', claims };
-  const [revoked, client, grant] = await Promise.all([
-    context.store.isRemembered(`revoked:${claims.jti}`, now),
-    context.registry.client(claims.client_id),
-    claims.grant_id === undefined ? undefined : context.store.getGrant(claims.grant_id),
-  ]);
-  if (revoked) return { live: false, reason: 'token_revoked', claims };
+  const { grant, user, isRemembered } = await context.store.getStanding({
+    grantId: claims.grant_id,
+    rememberedKey: `revoked:${claims.jti}`,
+    now,
+  });
+  if (isRemembered) return { live: false, reason: 'token_revoked', claims };
+  const client = await context.registry.client(claims.client_id);
   if (!client || client.disabled) return { live: false, reason: 'client_disabled', claims };
   if ((claims.client_epoch ?? 0) < client.epoch) return { live: false, reason: 'client_cut_off', claims };
   if ((claims.issuer_epoch ?? 0) < context.issuerEpoch()) return { live: false, reason: 'issuer_cut_off', claims };
   if (claims.grant_id === undefined)
     return { live: true, claims, grant: undefined, user: undefined, username: undefined };
   if (!grant) return { live: false, reason: 'grant_ended', claims };
-  const user = await context.store.get('user', grant.userId);
   const ended = grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, now);
   return ended ? { live: false, reason: ended, claims } : { live: true, claims, grant, user, username: user?.username };
 }

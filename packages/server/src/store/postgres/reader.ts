@@ -16,6 +16,7 @@ import type {
   Page,
   PageRequest,
   SessionFilter,
+  Standing,
   StorePosition,
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
@@ -24,16 +25,19 @@ import { afterPrefix, packKey, packText, unpackText } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions, selectGrant } from './lists.ts';
 import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { StandingReader } from './standing.ts';
 import { Statements } from './statements.ts';
 
 /** The reading half of the store. The server shows a commit only once it is on its disk, so it sees only durable data. */
 export class Reader {
   readonly statements: Statements;
   readonly #lapsed: LapsedScan;
+  readonly #standing: StandingReader;
 
   constructor(pool: pg.Pool) {
     this.statements = new Statements(pool);
     this.#lapsed = new LapsedScan(this.statements);
+    this.#standing = new StandingReader(pool);
   }
 
   async get<K extends DocumentKind>(kind: K, id: string): Promise<Documents[K] | undefined> {
@@ -111,6 +115,10 @@ export class Reader {
   async getGrant(grantId: string): Promise<GrantRecord | undefined> {
     const row = await this.statements.one<GrantRow>(selectGrant, packKey(grantId));
     return row && toGrant(row);
+  }
+
+  getStanding(asked: Parameters<StandingReader['getStanding']>[0]): Promise<Standing> {
+    return this.#standing.getStanding(asked);
   }
 
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {

@@ -143,6 +143,10 @@ class SqliteStore implements Store {
     return this.#read().getGrant(grantId);
   }
 
+  async getStanding(asked: Parameters<Store['getStanding']>[0]) {
+    return this.#read().getStanding(asked);
+  }
+
   async listGrants(filter: GrantFilter, page: PageRequest) {
     return this.#read().listGrants(filter, page);
   }

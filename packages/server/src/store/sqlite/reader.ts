@@ -16,16 +16,17 @@ import type {
   Page,
   PageRequest,
   SessionFilter,
+  Standing,
   StorePosition,
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { asStoreFailure } from './failure.ts';
-import { GrantsAtHand } from './grants-at-hand.ts';
 import { packKey } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
 import { type SessionRow, toSession } from './rows.ts';
+import { StandingReader } from './standing.ts';
 import { Statements } from './statements.ts';
 
 // Sorts after every character: the end of the range of texts with a prefix.
@@ -39,13 +40,13 @@ export class Reader {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #lapsed: LapsedScan;
-  readonly #grants: GrantsAtHand;
+  readonly #standing: StandingReader;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#statements = new Statements(db);
     this.#lapsed = new LapsedScan(this.#statements);
-    this.#grants = new GrantsAtHand(this.#statements);
+    this.#standing = new StandingReader(this.#statements);
   }
 
   get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
@@ -121,7 +122,11 @@ export class Reader {
   }
 
   getGrant(grantId: string): GrantRecord | undefined {
-    return this.#grants.get(grantId);
+    return this.#standing.getGrant(grantId);
+  }
+
+  getStanding(asked: { grantId?: string | undefined; rememberedKey?: string; now: Seconds }): Standing {
+    return this.#standing.getStanding(asked.grantId, asked.rememberedKey, asked.now);
   }
 
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {
@@ -129,7 +134,7 @@ export class Reader {
   }
 
   isRemembered(key: string, now: Seconds): boolean {
-    return this.#statements.one('SELECT 1 FROM remembered WHERE key = ? AND until > ?', key, now) !== undefined;
+    return this.#standing.isRemembered(key, now);
   }
 
   rememberedFrom(key: string, now: Seconds): Origin | undefined {

@@ -5,6 +5,7 @@ import { asStoreFailure } from './failure.ts';
 export class Statements {
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  readonly #preparedArrays = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -14,6 +15,15 @@ export class Statements {
   one<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
     try {
       return this.#prepare(sql).get(...values) as Row | undefined;
+    } catch (error) {
+      throw asStoreFailure(error);
+    }
+  }
+
+  /** The first row as an array of its columns, which the caller knows to be `Row`. */
+  oneArray<Row extends readonly unknown[]>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    try {
+      return this.#prepareArrays(sql).get(...values) as Row | undefined;
     } catch (error) {
       throw asStoreFailure(error);
     }
@@ -33,6 +43,15 @@ export class Statements {
     if (known !== undefined) return known;
     const statement = this.#db.prepare(sql);
     this.#prepared.set(sql, statement);
+    return statement;
+  }
+
+  #prepareArrays(sql: string): StatementSync {
+    const known = this.#preparedArrays.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(sql);
+    statement.setReturnArrays(true);
+    this.#preparedArrays.set(sql, statement);
     return statement;
   }
 }

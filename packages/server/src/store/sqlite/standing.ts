@@ -1,0 +1,108 @@
+import type { Seconds } from '@tessera/protocol';
+import { GrantsAtHand } from '../grants-at-hand.ts';
+import type { EndReason, GrantRecord, UserRecord } from '../records.ts';
+import { withState } from '../rows.ts';
+import type { Standing } from '../store.ts';
+import { type Key, packKey } from './key.ts';
+import { selectGrant } from './lists.ts';
+import { type GrantRow, toGrant } from './rows.ts';
+import type { Statements } from './statements.ts';
+
+// Rows come as arrays here: objects cost half as much again.
+const selectState = `
+  SELECT generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin
+  FROM grant_state WHERE grant_id = ?`;
+const selectStanding = `
+  SELECT generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin,
+    (SELECT body FROM documents WHERE kind = 'user' AND id = ?2), EXISTS (SELECT 1 FROM remembered WHERE key = ?3 AND until > ?4)
+  FROM grant_state WHERE grant_id = ?1`;
+const selectUser = "SELECT body FROM documents WHERE kind = 'user' AND id = ?";
+const selectRemembered = 'SELECT 1 FROM remembered WHERE key = ? AND until > ?';
+
+type StateColumns = [
+  generation: number,
+  sealKeyId: string,
+  rotatedAt: number,
+  idleAt: number | null,
+  endsAt: number,
+  lastUsedAt: number,
+  uses: number,
+  replays: number,
+  endedAt: number | null,
+  endReason: EndReason | null,
+  origin: Uint8Array,
+];
+type StandingColumns = [...StateColumns, body: string | null, isRemembered: number];
+
+/** Reads grants by id, alone or with what else a token hangs on. */
+export class StandingReader {
+  readonly #statements: Statements;
+  readonly #atHand = new GrantsAtHand<Key>();
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  getGrant(grantId: string): GrantRecord | undefined {
+    const known = this.#atHand.find(grantId);
+    if (!known) return this.#read(grantId);
+    const state = this.#statements.oneArray<StateColumns>(selectState, known.key);
+    return state && isFrom(known.origin, state) ? stateOn(known.grant, state) : this.#read(grantId);
+  }
+
+  getStanding(grantId: string | undefined, rememberedKey: string | undefined, now: Seconds): Standing {
+    if (grantId === undefined)
+      return { grant: undefined, user: undefined, isRemembered: this.isRemembered(rememberedKey, now) };
+    const known = this.#atHand.find(grantId);
+    if (known) {
+      const columns = this.#statements.oneArray<StandingColumns>(
+        selectStanding,
+        known.key,
+        known.grant.userId,
+        rememberedKey ?? '',
+        now,
+      );
+      if (columns && isFrom(known.origin, columns))
+        return { grant: stateOn(known.grant, columns), user: userOf(columns[11]), isRemembered: columns[12] === 1 };
+    }
+    const grant = this.#read(grantId);
+    const user = grant && this.#statements.one<{ body: string }>(selectUser, grant.userId);
+    return { grant, user: userOf(user?.body ?? null), isRemembered: this.isRemembered(rememberedKey, now) };
+  }
+
+  isRemembered(key: string | undefined, now: Seconds): boolean {
+    return key !== undefined && this.#statements.oneArray(selectRemembered, key, now) !== undefined;
+  }
+
+  #read(grantId: string): GrantRecord | undefined {
+    const key = packKey(grantId);
+    const row = this.#statements.one<GrantRow>(selectGrant, key);
+    if (!row) return undefined;
+    const grant = toGrant(row);
+    this.#atHand.keep({ key, userKey: row.user_id, grant, origin: row.origin });
+    return grant;
+  }
+}
+
+function isFrom(origin: Uint8Array, columns: StateColumns | StandingColumns): boolean {
+  return Buffer.compare(columns[10], origin) === 0;
+}
+
+function stateOn(grant: GrantRecord, columns: StateColumns | StandingColumns): GrantRecord {
+  return withState(grant, {
+    generation: columns[0],
+    seal_key_id: columns[1],
+    rotated_at: columns[2],
+    idle_at: columns[3],
+    ends_at: columns[4],
+    last_used_at: columns[5],
+    uses: columns[6],
+    replays: columns[7],
+    ended_at: columns[8],
+    end_reason: columns[9],
+  });
+}
+
+function userOf(body: string | null): UserRecord | undefined {
+  return body === null ? undefined : (JSON.parse(body) as UserRecord);
+}
