@@ -1,13 +1,12 @@
-import { hash } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { type Refusal, refuse } from '../http/refusal.ts';
 import { digestClientSecret, matchesClientSecret } from '../secrets/client-secret.ts';
 import { liveSecretDigests } from '../secrets/client-secret-overlap.ts';
-import { sameText } from '../secrets/sealed.ts';
 import type { ClientRecord } from '../store/records.ts';
 
 /** Digests of the secrets that were right for a client as it stands: the next look is a hash instead of an HMAC. */
-const proven = new WeakMap<ClientRecord, string>();
+const proven = new WeakMap<ClientRecord, Buffer>();
 
 /** Judges a client secret; an unknown client costs what a known one costs. Undefined: it is right. */
 export function checkClientSecret(
@@ -15,9 +14,9 @@ export function checkClientSecret(
   client: ClientRecord | undefined,
   secret: string,
 ): Refusal | undefined {
-  const presented = hash('sha256', secret, 'base64url');
+  const presented = hash('sha256', secret, 'buffer');
   const known = client && proven.get(client);
-  if (known !== undefined && sameText(known, presented)) return undefined;
+  if (known !== undefined && timingSafeEqual(known, presented)) return undefined;
   const digests = client ? liveSecretDigests(client.secretDigests, context.now()) : [];
   const isRight =
     digests.length > 0

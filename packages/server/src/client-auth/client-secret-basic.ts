@@ -29,6 +29,7 @@ export const clientSecretBasic: ClientAuthMethodReader = {
 };
 
 function formDecode(text: string): string | undefined {
+  if (!/[%+]/.test(text)) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

@@ -38,7 +38,7 @@ export async function answer(context: Context, routed: Routed, input: Input): Pr
   if (input.method === 'OPTIONS')
     return withGeneralHeaders(context, {
       status: 204,
-      headers: route.cors ? preflightHeaders : { allow: 'GET, HEAD, POST' },
+      headers: route.cors ? { ...preflightHeaders } : { allow: 'GET, HEAD, POST' },
       body: '',
     });
   const done = context.metrics.timeRequest(route.path);
@@ -49,8 +49,9 @@ export async function answer(context: Context, routed: Routed, input: Input): Pr
     input.method === 'HEAD' ? { ...input, method: 'GET' } : input,
   );
   done();
-  const headers = route.cors ? { ...output.headers, ...corsHeaders } : output.headers;
-  return withGeneralHeaders(context, { ...output, headers, body: input.method === 'HEAD' ? '' : output.body });
+  if (route.cors) Object.assign(output.headers, corsHeaders);
+  if (input.method === 'HEAD') output.body = '';
+  return withGeneralHeaders(context, output);
 }
 
 /** The answer to a body larger than the server reads. */

@@ -16,7 +16,7 @@ export type Input = {
   onGone(listener: () => void): void;
 };
 
-/** An answer as endpoints give it. */
+/** An answer as endpoints give it. Its headers are its own: what holds for all answers is added to them. */
 export type Output = { status: number; headers: Record<string, string | string[]>; body: string };
 
 /** An answer in JSON that nobody may store. */

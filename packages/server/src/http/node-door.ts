@@ -8,16 +8,20 @@ import type { Routed } from './routes.ts';
 /** Headers of which two would be read differently by two readers. */
 const single = new Set(['authorization', 'dpop']);
 
-/** The door for node:http, which is all requests in production. `base`: the issuer's path. */
+/** The door for node:http, which is all requests in production. `base`: the issuer's path. Resolves when the answer is handed over, or nobody waits for it. */
 export function nodeDoor(context: Context, routed: Routed, base: string, clientAddress: ClientAddress) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const input = readHead(request, response, base, clientAddress);
-    const body = await readBody(request);
-    if (body === 'gone') return;
-    const output =
-      body === 'too large' ? tooLarge(context, input) : await answer(context, routed, Object.assign(input, { body }));
-    if (body === 'too large') response.shouldKeepAlive = false;
-    write(response, output, routed.isDraining());
+    if (request.method === 'GET' || request.method === 'HEAD') request.resume();
+    else {
+      const body = await readBody(request);
+      if (body === undefined) {
+        response.shouldKeepAlive = false;
+        return write(response, tooLarge(context, input), true);
+      }
+      input.body = body;
+    }
+    write(response, await answer(context, routed, input), routed.isDraining());
   };
 }
 
@@ -62,33 +66,33 @@ export function pathBelow(base: string, path: string): string {
   return path.startsWith(`${base}/`) ? path.slice(base.length) : '/.outside';
 }
 
-function readBody(request: IncomingMessage): Promise<string | 'too large' | 'gone'> {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    request.resume();
-    return Promise.resolve('');
-  }
+/** The body as text; undefined when it is too large. Settles never when the client is gone before all of it came. */
+function readBody(request: IncomingMessage): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    let only: Buffer | undefined;
+    let chunks: Buffer[] | undefined;
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= mostBodyBytes) chunks.push(chunk);
+      if (size > mostBodyBytes) {
+        resolve(undefined);
+        chunks = undefined;
+      } else if (only === undefined) only = chunk;
       else {
-        resolve('too large');
-        chunks.length = 0;
+        chunks ??= [only];
+        chunks.push(chunk);
       }
     });
-    request.once('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks).toString('utf8')),
-    );
-    request.once('error', () => resolve('gone'));
-    request.once('close', () => resolve('gone'));
+    request.on('end', () => resolve((chunks ? Buffer.concat(chunks) : only)?.toString('utf8') ?? ''));
+    // Without a listener a broken connection would be thrown.
+    request.on('error', () => undefined);
   });
 }
 
-function write(response: ServerResponse, output: Output, isDraining: boolean): void {
+function write(response: ServerResponse, { status, headers, body }: Output, isLast: boolean): void {
   if (response.destroyed) return;
-  if (isDraining) response.shouldKeepAlive = false;
-  response.writeHead(output.status, { ...output.headers, 'content-length': Buffer.byteLength(output.body) });
-  response.end(output.body);
+  if (isLast) response.shouldKeepAlive = false;
+  headers['content-length'] = String(Buffer.byteLength(body));
+  response.writeHead(status, headers);
+  response.end(body);
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import type { ClientRecord, GrantRecord, UserRecord } from '../store/records.ts';
@@ -38,8 +38,6 @@ export function issueIdToken(tools: Pick<Context, 'config' | 'signingKeys'>, fac
 
 /** `at_hash`: the left half of the hash that goes with the signature's algorithm. EdDSA on Ed25519 goes with SHA-512. */
 function leftHalfHash(token: string, algorithm: ClientRecord['idTokenAlgorithm']): string {
-  const digest = createHash(algorithm === 'EdDSA' ? 'sha512' : 'sha256')
-    .update(token, 'ascii')
-    .digest();
+  const digest = hash(algorithm === 'EdDSA' ? 'sha512' : 'sha256', token, 'buffer');
   return digest.subarray(0, digest.length / 2).toString('base64url');
 }

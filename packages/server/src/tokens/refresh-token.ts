@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { RootKeys } from '../secrets/root-keys.ts';
 
 /**
@@ -51,5 +51,5 @@ export function openRefreshToken(keys: RootKeys, text: string): RefreshToken | u
 
 /** The digest of a grant secret that the store keeps, base64url. */
 export function digestGrantSecret(secret: Uint8Array): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }
