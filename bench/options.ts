@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Extent } from './scenarios/scenario.ts';
+import type { Extent, StoreName } from './scenarios/scenario.ts';
 
 /** How much of everything is done. */
 export type Plan = Extent & {
@@ -11,13 +11,17 @@ export type Plan = Extent & {
   flushes: number;
 };
 
-/** What the command line asks for. `against`: a server that runs already; `pid`: its process, where it is on this machine. */
+/**
+ * What the command line asks for. `stores`: undefined for whatever this machine has. `against`: a server that runs already; `pids`: its process and that of its database, where they are on
+ * this machine.
+ */
 export type BenchOptions = {
   plan: Plan;
   asJson: boolean;
   only: readonly string[] | undefined;
   against: string | undefined;
-  pid: number | undefined;
+  pids: readonly number[];
+  stores: readonly StoreName[] | undefined;
   folder: string;
 };
 
@@ -61,13 +65,14 @@ const smoke: Plan = {
 };
 
 /** How the bench is called. */
-export const usage = `usage: npm run bench -- [--quick] [--json] [--only SCENARIO,…] [--against URL [--pid PID]] [--folder FOLDER]
+export const usage = `usage: npm run bench -- [--quick] [--json] [--only SCENARIO,…] [--store sqlite,postgres] [--against URL [--pid PID,…]] [--folder FOLDER]
 
   --quick     short rounds, under ten minutes
   --smoke     50 operations of each scenario: tries the bench, measures nothing
   --json      one JSON object a line instead of the table
   --only      these scenarios alone
-  --against   a server that runs already and declares bench/tessera-bench.yaml; with --pid its processor time is counted
+  --store     where the servers keep what they keep; by default both, Postgres if it is installed
+  --against   a server that runs already and declares bench/tessera-bench.yaml; with --pid the processor time of it and its database is counted
   --folder    where the servers' folders are made; it must be on a disk (default /var/tmp)`;
 
 /** Reads the command line; throws for what it does not know. */
@@ -81,6 +86,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       only: { type: 'string' },
       against: { type: 'string' },
       pid: { type: 'string' },
+      store: { type: 'string' },
       folder: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -89,9 +95,19 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
   return {
     plan: values.smoke ? smoke : values.quick ? quick : long,
     asJson: values.json === true,
-    only: values.only?.split(',').map((name) => name.trim()),
+    only: list(values.only),
     against: values.against?.replace(/\/$/, ''),
-    pid: values.pid === undefined ? undefined : Number(values.pid),
+    pids: list(values.pid)?.map(Number) ?? [],
+    stores: list(values.store)?.map(storeName),
     folder: values.folder ?? '/var/tmp',
   };
+}
+
+function list(text: string | undefined): string[] | undefined {
+  return text?.split(',').map((part) => part.trim());
+}
+
+function storeName(text: string): StoreName {
+  if (text === 'sqlite' || text === 'postgres') return text;
+  throw new Error(`--store: "${text}" is neither sqlite nor postgres`);
 }

@@ -2,14 +2,18 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runLoad } from './load/run-load.ts';
 import { describeTarget } from './load/target.ts';
+import { cpuSecondsOf } from './measure/cpu-time.ts';
+import { DatabaseWatch, observed } from './measure/database-watch.ts';
 import { readOptions } from './options.ts';
 import { scenarios } from './scenarios/scenarios.ts';
+import { startDatabase } from './subjects/start-database.ts';
 import { freePort, pinGenerator, startSubject } from './subjects/start-subject.ts';
 
 /**
- * Says what a request of one scenario costs this server, function by function and thread by thread. Usage: node scripts/run.mjs bench/profile.ts SCENARIO [SECONDS].
+ * Says what a request of one scenario costs this server, function by function and thread by thread, and its database, statement by statement.
+ * Usage: node scripts/run.mjs bench/profile.ts SCENARIO [SECONDS] [sqlite|postgres] [CALLERS].
  */
-const [name = 'refresh', seconds = '6'] = process.argv.slice(2);
+const [name = 'refresh', seconds = '6', storeName = 'sqlite', callers = '64'] = process.argv.slice(2);
 
 type ProfileNode = {
   id: number;
@@ -30,31 +34,53 @@ async function profile(folder: string): Promise<void> {
   const options = readOptions(['--quick']);
   if (!scenario || options === 'help')
     throw new Error(`"${name}" is none of ${scenarios.map((one) => one.name).join(', ')}`);
-  const subject = await startSubject('tessera.ts', { port: await freePort(), folder, sessions: options.plan.sessions });
+  const database = storeName === 'postgres' ? await startDatabase(folder, observed) : undefined;
+  const store = database?.connectionString;
+  const { sessions } = options.plan;
+  const subject = await startSubject('tessera.ts', {
+    port: await freePort(),
+    folder,
+    sessions,
+    ...(store !== undefined && { store }),
+  });
+  const watch = store === undefined ? undefined : await DatabaseWatch.open(store);
   try {
-    const target = await describeTarget(subject.issuer, subject);
+    const target = await describeTarget(subject.issuer, { ...subject, pids: [subject.pid] });
     const prepared = await scenario.prepare(target, options.plan);
     const limit = {
       milliseconds: Number(seconds) * 1000,
       operations: scenario.mostOperations ?? Number.POSITIVE_INFINITY,
     };
     await prepared.beforeRound?.(limit.operations);
-    await runLoad(target, 64, { ...limit, milliseconds: limit.milliseconds / 2 }, prepared.operation);
+    await runLoad(target, Number(callers), { ...limit, milliseconds: limit.milliseconds / 2 }, prepared.operation);
     await prepared.beforeRound?.(limit.operations);
     const threads = threadSeconds(subject.pid);
+    await watch?.begin();
+    const databaseSeconds = cpuSecondsOf(pidsOf(database?.pid));
     await subject.profile('start');
-    const round = await runLoad(target, 64, limit, prepared.operation);
+    const round = await runLoad(target, Number(callers), limit, prepared.operation);
     const recorded = (await subject.profile('stop')) as Profile;
+    const databaseMicros = ((cpuSecondsOf(pidsOf(database?.pid)) ?? 0) - (databaseSeconds ?? 0)) * 1e6;
     print(round.operations, threads, threadSeconds(subject.pid), recorded);
+    if (watch)
+      console.log(
+        `\nPostgres: ${(databaseMicros / round.operations).toFixed(1)} µs a request, all its processes\n\n${await watch.describe(round.operations)}`,
+      );
   } finally {
+    await watch?.close();
     await subject.stop();
+    await database?.remove();
   }
+}
+
+function pidsOf(pid: number | undefined): number[] {
+  return pid === undefined ? [] : [pid];
 }
 
 function print(operations: number, before: Map<string, number>, after: Map<string, number>, profile: Profile): void {
   const micros = (totalMicros: number) => (totalMicros / operations).toFixed(1).padStart(7);
   console.log(
-    `${name}: ${operations} requests by 64 callers\n\nµs a request, by thread (processor time; the profiler's own is in it)`,
+    `${name}: ${operations} requests by ${callers} callers\n\nµs a request, by thread (processor time; the profiler's own is in it)`,
   );
   for (const [thread, seconds] of after) {
     const used = seconds - (before.get(thread) ?? 0);

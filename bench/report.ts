@@ -1,6 +1,6 @@
 import type { Round } from './load/run-load.ts';
-import { ascending, median } from './measure/distribution.ts';
-import type { SubjectName } from './scenarios/scenario.ts';
+import { ascending, median, quantile } from './measure/distribution.ts';
+import type { StoreName, SubjectName } from './scenarios/scenario.ts';
 
 /** The figures of one number of callers: the best round, and the median of all. Names as they are printed. */
 export type CallerFigures = {
@@ -12,16 +12,18 @@ export type CallerFigures = {
   p99_ms: number;
 };
 
+/** What a figure is about. `store`: what the subject ran on; where it needs none, the first that is measured. */
+export type About = { scenario: string; store: StoreName; subject: SubjectName };
+
+/** `ops/cpu_s`: operations per second of the server's processor time, its database included; `ops/s` where that is not known. */
+export type Unit = 'ops/cpu_s' | 'ops/s' | 'ms' | 'MiB' | 'bytes' | 'rows';
+
 /**
- * One line of the report. `value`: the best round; its `unit` is `ops/cpu_s` (operations per second of the server's processor time), `ops/s` where that is not known, `ms` or `MiB`.
- * `ratio_to_peer` and `ratio_to_limit`: this value to theirs in the same run.
+ * One line of the report. `value`: the best round. `ratio_to_peer` and `ratio_to_limit`: this value to theirs in the same run. `details`: what else belongs to it.
  */
-export type Row = {
-  scenario: string;
-  store: 'sqlite';
-  subject: SubjectName;
+export type Row = About & {
   value: number;
-  unit: 'ops/cpu_s' | 'ops/s' | 'ms' | 'MiB';
+  unit: Unit;
   median: number;
   p50_ms: number | null;
   p99_ms: number | null;
@@ -29,15 +31,27 @@ export type Row = {
   ratio_to_peer: number | null;
   ratio_to_limit: number | null;
   by_callers?: CallerFigures[];
+  details?: Record<string, number>;
 };
 
-/** A row from the rounds of one subject. */
-export function rowOfRounds(scenario: string, subject: SubjectName, rounds: readonly Round[]): Row {
+/** A row of one figure. */
+export function rowOfFigure(about: About, unit: Unit, value: number, details?: Record<string, number>): Row {
+  const none = { p50_ms: null, p99_ms: null, errors: 0, ratio_to_peer: null, ratio_to_limit: null };
+  const figure = rounded(value);
+  return { ...about, value: figure, unit, median: figure, ...none, ...(details && { details }) };
+}
+
+/** A row from the rounds of one subject: what it did per second of processor time or, measured in `ms`, how long one took in the middle. */
+export function rowOfRounds(about: About, rounds: readonly Round[], measured: 'ops' | 'ms' = 'ops'): Row {
   const isTimed = rounds.every((round) => round.perCpuSecond !== undefined);
-  const valueIn = (round: Round) => (isTimed ? (round.perCpuSecond as number) : round.perSecond);
+  const valueIn = (round: Round) => {
+    if (measured === 'ms') return round.p50Ms;
+    return isTimed ? (round.perCpuSecond as number) : round.perSecond;
+  };
+  const isBetter = (a: number, b: number) => (measured === 'ms' ? a < b : a > b);
   const byCallers = [...new Set(rounds.map((round) => round.callers))].map((callers) => {
     const own = rounds.filter((round) => round.callers === callers);
-    const best = own.reduce((a, b) => (valueIn(b) > valueIn(a) ? b : a));
+    const best = own.reduce((a, b) => (isBetter(valueIn(b), valueIn(a)) ? b : a));
     return {
       callers,
       value: rounded(valueIn(best)),
@@ -47,45 +61,27 @@ export function rowOfRounds(scenario: string, subject: SubjectName, rounds: read
       p99_ms: rounded(best.p99Ms),
     };
   });
-  const best = byCallers.reduce((a, b) => (b.value > a.value ? b : a));
+  const best = byCallers.reduce((a, b) => (isBetter(b.value, a.value) ? b : a));
+  const operations = isTimed ? 'ops/cpu_s' : 'ops/s';
   return {
-    scenario,
-    store: 'sqlite',
-    subject,
-    value: best.value,
-    unit: isTimed ? 'ops/cpu_s' : 'ops/s',
+    ...rowOfFigure(about, measured === 'ms' ? 'ms' : operations, best.value),
     median: best.median,
     p50_ms: best.p50_ms,
     p99_ms: best.p99_ms,
     errors: rounds.reduce((sum, round) => sum + round.errors, 0),
-    ratio_to_peer: null,
-    ratio_to_limit: null,
     by_callers: byCallers,
   };
 }
 
 /** A row from single times in milliseconds; the value is the median. */
-export function rowOfTimes(
-  scenario: string,
-  subject: SubjectName,
-  milliseconds: readonly number[],
-  errors: number,
-): Row {
+export function rowOfTimes(about: About, milliseconds: readonly number[], errors: number): Row {
   const sorted = ascending(milliseconds);
-  const at = (part: number) =>
-    rounded(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN);
+  const middle = quantile(sorted, 0.5);
   return {
-    scenario,
-    store: 'sqlite',
-    subject,
-    value: at(0.5),
-    unit: 'ms',
-    median: at(0.5),
-    p50_ms: at(0.5),
-    p99_ms: at(0.99),
+    ...rowOfFigure(about, 'ms', middle),
+    p50_ms: rounded(middle),
+    p99_ms: rounded(quantile(sorted, 0.99)),
     errors,
-    ratio_to_peer: null,
-    ratio_to_limit: null,
   };
 }
 
@@ -111,6 +107,7 @@ export function rounded(value: number): number {
 
 const columns = [
   ['scenario', 25],
+  ['store', -9],
   ['subject', -14],
   ['callers', 8],
   ['best', 10],
@@ -139,6 +136,7 @@ export function tableLines(row: Row): string {
     .map((one) =>
       line([
         row.scenario,
+        row.store,
         row.subject,
         one.callers,
         one.value,
@@ -151,7 +149,14 @@ export function tableLines(row: Row): string {
         ...(one.value === row.value ? ratios : ['', '']),
       ]),
     )
+    .concat(row.details ? [detailsLine(row.details)] : [])
     .join('\n');
+}
+
+function detailsLine(details: Readonly<Record<string, number>>): string {
+  return `  ${Object.entries(details)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')}`;
 }
 
 function line(values: readonly (string | number)[]): string {

@@ -1,17 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { declared } from './declared.ts';
 import { signInForCookie } from './load/code-flow.ts';
 import { Caller, describeTarget, type Target } from './load/target.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
+import { tellProgress } from './progress.ts';
 import { type Row, tableHead, tableLines } from './report.ts';
 import { runDiskFlush } from './scenarios/disk-flush.ts';
 import { runRevocation, runVerification } from './scenarios/edge.ts';
 import { runScenario, type Targets } from './scenarios/run-scenario.ts';
+import type { StoreName } from './scenarios/scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
-import { runStarts, type Startable } from './scenarios/start.ts';
-import { freePort, pinGenerator, type RunningSubject, startSubject } from './subjects/start-subject.ts';
+import { runStarts } from './scenarios/start.ts';
+import { hasPostgres, howToInstall } from './subjects/start-database.ts';
+import { startServers } from './subjects/start-servers.ts';
+import { pinGenerator } from './subjects/start-subject.ts';
 
 const edgeCounts = [1, 10, 100];
 const allNames = [
@@ -35,85 +39,90 @@ async function main(options: BenchOptions): Promise<void> {
   };
   if (!options.asJson) console.log(`${describeMachine()}\n\n${tableHead()}`);
   pinGenerator();
-  if (options.against === undefined) await measureOwn(options, isAsked, print);
-  else await measureRunning(options, options.against, isAsked, print);
+  const bench = { options, isAsked, print };
+  if (options.against === undefined) await measureOwn(bench);
+  else await measureRunning(bench, options.against);
+  tellProgress('done');
 }
 
-type Print = (rows: readonly Row[]) => void;
-type IsAsked = (name: string) => boolean;
+type Bench = { options: BenchOptions; isAsked(name: string): boolean; print(rows: readonly Row[]): void };
 
-async function measureOwn(options: BenchOptions, isAsked: IsAsked, print: Print): Promise<void> {
-  const { plan } = options;
+async function measureOwn(bench: Bench): Promise<void> {
+  const { options, isAsked, print } = bench;
+  const [first, ...others] = storesOf(options) as [StoreName, ...StoreName[]];
   const folder = mkdtempSync(join(options.folder, 'tessera-bench-'));
+  // A database's user passes through to its own folder.
+  chmodSync(folder, 0o711);
   // Also when it is interrupted; the servers were stopped just before.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const servers: (Startable & { sessions: number })[] = [
-    {
-      name: 'tessera',
-      program: 'tessera.ts',
-      folder: join(folder, 'tessera'),
-      readyPath: '/ready',
-      sessions: plan.sessions,
-    },
-    {
-      name: 'oidc-provider',
-      program: 'oidc-provider.ts',
-      folder: join(folder, 'oidc-provider'),
-      readyPath: '/.well-known/openid-configuration',
-      sessions: plan.sessions,
-    },
-    { name: 'limit', program: 'bare.ts', folder, readyPath: '/', sessions: 0 },
-  ];
-  const running: RunningSubject[] = [];
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  if (isAsked('disk_flush')) print([runDiskFlush(folder, options.plan.flushes, first)]);
+  await measureStore(bench, first, folder, true);
+  for (const store of others) await measureStore(bench, store, folder, false);
+}
+
+function storesOf({ stores }: BenchOptions): readonly StoreName[] {
+  if (stores !== undefined) return stores;
+  if (hasPostgres()) return ['sqlite', 'postgres'];
+  console.error(`\n${howToInstall}; its figures are MISSING\n`);
+  return ['sqlite'];
+}
+
+/** All scenarios on one store; with `isFirst` those too for which the store hardly matters. */
+async function measureStore(bench: Bench, store: StoreName, folder: string, isFirst: boolean): Promise<void> {
+  const { options, isAsked, print } = bench;
+  const { plan } = options;
+  tellProgress(`${store}: starting the servers, ${plan.sessions} sessions each`);
+  const servers = await startServers({ store, folder, sessions: plan.sessions, withLimit: isFirst });
   try {
-    if (isAsked('disk_flush')) print([runDiskFlush(folder, plan.flushes)]);
-    const targets: Targets = {};
-    for (const { name, program, folder, sessions } of servers) {
-      const subject = await startSubject(program, { port: await freePort(), folder, sessions });
-      running.push(subject);
-      targets[name] = await describeTarget(subject.issuer, subject);
-    }
-    await measureRequests(options, targets, isAsked, print);
-    await measureEdges(options, targets.tessera as Target, isAsked, print);
-    for (const subject of running.splice(0)) await subject.stop();
-    if (isAsked('cold_start') || isAsked('idle_memory'))
-      print(await runStarts(servers.slice(0, 2), { repeats: plan.starts, idleSeconds: plan.idleSeconds }));
+    await measureRequests(bench, store, servers.targets, isFirst);
+    if (isFirst) await measureEdges(bench, store, servers.targets.tessera as Target);
+    await servers.stop();
+    if (!isAsked('cold_start') && !isAsked('idle_memory')) return;
+    tellProgress(`${store}: cold_start, idle_memory`);
+    print(await runStarts(store, servers.startables, { repeats: plan.starts, idleSeconds: plan.idleSeconds }));
   } finally {
-    for (const subject of running) await subject.stop();
+    await servers.close();
   }
 }
 
-async function measureRunning(options: BenchOptions, issuer: string, isAsked: IsAsked, print: Print): Promise<void> {
+async function measureRunning(bench: Bench, issuer: string): Promise<void> {
+  const { options } = bench;
   const { username, password } = declared.user;
-  const target = await describeTarget(issuer, { pid: options.pid, cookies: [], usernames: [username] });
+  const target = await describeTarget(issuer, { pids: options.pids, cookies: [], usernames: [username] });
   const caller = new Caller(target, 0);
   const cookies: string[] = [];
   for (let index = 0; index < 64; index++) cookies.push(await signInForCookie(caller, username, password));
   caller.close();
   const signedIn = { ...target, cookies };
-  await measureRequests(options, { tessera: signedIn }, isAsked, print);
-  await measureEdges(options, signedIn, isAsked, print);
+  const store = options.stores?.[0] ?? 'sqlite';
+  await measureRequests(bench, store, { tessera: signedIn }, true);
+  await measureEdges(bench, store, signedIn);
 }
 
-async function measureRequests(options: BenchOptions, targets: Targets, isAsked: IsAsked, print: Print): Promise<void> {
-  const { plan } = options;
+async function measureRequests(bench: Bench, store: StoreName, targets: Targets, isFirst: boolean): Promise<void> {
+  const { plan } = bench.options;
   for (const scenario of scenarios) {
-    if (!isAsked(scenario.name)) continue;
+    if (!bench.isAsked(scenario.name) || (scenario.onceForAllStores && !isFirst)) continue;
+    tellProgress(`${store}: ${scenario.name}`);
     const isSmoke = Number.isFinite(plan.operations);
     const operations = isSmoke ? (scenario.smokeOperations ?? plan.operations) : plan.operations;
-    print(await runScenario(scenario, targets, { ...plan, operations }));
+    bench.print(await runScenario(scenario, store, targets, { ...plan, operations }));
   }
 }
 
-async function measureEdges(options: BenchOptions, target: Target, isAsked: IsAsked, print: Print): Promise<void> {
-  const { plan } = options;
-  const { tokens, rounds, seconds, repeats } = plan;
+async function measureEdges({ options, isAsked, print }: Bench, store: StoreName, target: Target): Promise<void> {
+  const { tokens, rounds, seconds, repeats, operations } = options.plan;
   const issuer = target.issuer;
-  if (isAsked('edge_verify_first') || isAsked('edge_verify_remembered'))
-    print(await runVerification(issuer, { tokens, rounds, seconds: Number.isFinite(plan.operations) ? 0 : seconds }));
-  for (const edges of edgeCounts)
-    if (isAsked(`revocation_to_refusal_${edges}`))
-      print([await runRevocation(issuer, { edges, repeats, cookie: target.cookies.at(-1) })]);
+  if (isAsked('edge_verify_first') || isAsked('edge_verify_remembered')) {
+    tellProgress('edge_verify_first, edge_verify_remembered');
+    const extent = { tokens, rounds, seconds: Number.isFinite(operations) ? 0 : seconds };
+    print(await runVerification(issuer, store, extent));
+  }
+  for (const edges of edgeCounts) {
+    if (!isAsked(`revocation_to_refusal_${edges}`)) continue;
+    tellProgress(`revocation_to_refusal_${edges}`);
+    print([await runRevocation(issuer, store, { edges, repeats, cookie: target.cookies.at(-1) })]);
+  }
 }
 
 try {

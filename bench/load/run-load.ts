@@ -30,7 +30,7 @@ export async function runLoad(
   const latenciesMs: number[] = [];
   let begun = 0;
   let errors = 0;
-  const cpuBefore = target.pid === undefined ? undefined : cpuSecondsOf(target.pid);
+  const cpuBefore = cpuSecondsOf(target.pids);
   const startedMs = performance.now();
   const endsMs = startedMs + limit.milliseconds;
 
@@ -46,7 +46,7 @@ export async function runLoad(
   await Promise.all(callers.map(work));
 
   const elapsedMs = performance.now() - startedMs;
-  const cpuAfter = target.pid === undefined ? undefined : cpuSecondsOf(target.pid);
+  const cpuAfter = cpuSecondsOf(target.pids);
   for (const caller of callers) caller.close();
   latenciesMs.sort((a, b) => a - b);
   const operations = latenciesMs.length;

@@ -3,12 +3,12 @@ import { type Answer, HttpConnection } from './http-connection.ts';
 /** Where the endpoints of a server are, as its metadata say; paths with what stands before them. */
 export type Endpoints = { authorize: string; token: string; introspect: string; revoke: string; userinfo: string };
 
-/** A server under load. `pid` where it runs on this machine: its processor time is counted. `cookies`: sessions that are signed in, as Cookie headers. */
+/** A server under load. `pids`: where it runs on this machine, its process and that of its database, whose processor time is counted. `cookies`: sessions that are signed in, as Cookie headers. */
 export type Target = {
   issuer: string;
   host: string;
   port: number;
-  pid: number | undefined;
+  pids: readonly number[];
   endpoints: Endpoints;
   cookies: readonly string[];
   usernames: readonly string[];
@@ -19,7 +19,7 @@ const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Fire
 /** Finds a server's endpoints. Source: RFC 8414 section 3, OpenID Connect Discovery 1.0 section 4. */
 export async function describeTarget(
   issuer: string,
-  more: Pick<Target, 'pid' | 'cookies' | 'usernames'>,
+  more: Pick<Target, 'pids' | 'cookies' | 'usernames'>,
 ): Promise<Target> {
   if (!issuer.startsWith('http://')) throw new Error(`${issuer}: the load generator speaks plain http alone, no TLS`);
   const answer = await fetch(`${issuer}/.well-known/openid-configuration`, { signal: AbortSignal.timeout(10_000) });

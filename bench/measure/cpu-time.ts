@@ -4,13 +4,32 @@ import { readdirSync, readFileSync } from 'node:fs';
 const ticksPerSecond = 100;
 
 /**
- * The processor time in seconds that all threads of a process have taken so far; undefined where the system does not tell. From `schedstat` of each thread, which
- * counts nanoseconds; where the kernel lacks it, from `/proc/PID/stat` (utime + stime), which counts hundredths of a second. Both read the same clock.
+ * The processor time in seconds that these processes have taken so far, all threads, with what their children took and what children that are gone had taken: a database
+ * server starts a process for each connection. Undefined without any, and where the system does not tell.
  */
-export function cpuSecondsOf(pid: number): number | undefined {
-  return fromSchedstat(pid) ?? fromStat(pid);
+export function cpuSecondsOf(pids: readonly number[]): number | undefined {
+  if (pids.length === 0) return undefined;
+  const children = childrenByParent();
+  let seconds = 0;
+  for (const pid of pids) {
+    const taken = ofTree(pid, children);
+    if (taken === undefined) return undefined;
+    seconds += taken;
+  }
+  return seconds;
 }
 
+function ofTree(pid: number, children: ReadonlyMap<number, number[]>): number | undefined {
+  const stat = readStat(pid);
+  const own = fromSchedstat(pid) ?? stat?.ownSeconds;
+  if (stat === undefined || own === undefined) return undefined;
+  let seconds = own + stat.goneChildrenSeconds;
+  // A child that ends while this looks is counted by its parent at the next look.
+  for (const child of children.get(pid) ?? []) seconds += ofTree(child, children) ?? 0;
+  return seconds;
+}
+
+/** From `schedstat` of each thread, which counts nanoseconds; where the kernel lacks it, `/proc/PID/stat` reads the same clock in hundredths of a second. */
 function fromSchedstat(pid: number): number | undefined {
   try {
     let nanoseconds = 0;
@@ -22,15 +41,39 @@ function fromSchedstat(pid: number): number | undefined {
   }
 }
 
-function fromStat(pid: number): number | undefined {
+/** `goneChildrenSeconds`: what children took that have ended and were waited for. Source: proc_pid_stat(5). */
+function readStat(pid: number): { parent: number; ownSeconds: number; goneChildrenSeconds: number } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses and may hold spaces; utime and stime are the 14th and 15th.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    // The second field is the program's name in parentheses and may hold spaces. ppid is the 4th, utime, stime, cutime and cstime are the 14th to 17th.
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    const [utime = 0, stime = 0, cutime = 0, cstime = 0] = fields.slice(11, 15);
+    return {
+      parent: fields[1] ?? 0,
+      ownSeconds: (utime + stime) / ticksPerSecond,
+      goneChildrenSeconds: (cutime + cstime) / ticksPerSecond,
+    };
   } catch {
     return undefined;
   }
+}
+
+function childrenByParent(): Map<number, number[]> {
+  const children = new Map<number, number[]>();
+  let names: string[] = [];
+  try {
+    names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    // No /proc: nothing is known of any process.
+  }
+  for (const pid of names.map(Number)) {
+    const parent = readStat(pid)?.parent;
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  return children;
 }
 
 /** The memory in bytes that a process holds (resident set); undefined where the system does not tell. */

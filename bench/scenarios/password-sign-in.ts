@@ -6,6 +6,7 @@ import type { Scenario } from './scenario.ts';
 export const passwordSignIn: Scenario = {
   name: 'password_sign_in',
   subjects: ['tessera', 'oidc-provider', 'limit'],
+  onceForAllStores: true,
   longer: 2,
   smokeOperations: 10,
   async prepare({ usernames, endpoints }) {

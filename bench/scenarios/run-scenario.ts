@@ -1,34 +1,54 @@
 import { type Round, type RoundLimit, runLoad } from '../load/run-load.ts';
 import type { Target } from '../load/target.ts';
 import { type Row, rowOfRounds, withRatios } from '../report.ts';
-import type { Extent, Prepared, Scenario, SubjectName } from './scenario.ts';
+import type { Extent, Prepared, Scenario, StoreName, SubjectName } from './scenario.ts';
 
 /** Servers that can be put under load, by name. */
 export type Targets = Partial<Record<SubjectName, Target>>;
 
-/**
- * Measures a scenario at all its subjects. They take turns round by round (A B, B A, …), so that what else the machine does meets all of them; a short round before warms each up.
- */
-export async function runScenario(scenario: Scenario, targets: Targets, extent: Extent): Promise<Row[]> {
+/** A subject of a scenario, set up and warm, with the rounds it has had. */
+export type Contender<Name> = { name: Name; target: Target; prepared: Prepared; rounds: Round[] };
+
+/** Measures a scenario at all its subjects, which ran on that store. */
+export async function runScenario(
+  scenario: Scenario,
+  store: StoreName,
+  targets: Targets,
+  usual: Extent,
+): Promise<Row[]> {
+  const extent = { ...usual, callers: scenario.callers ?? usual.callers };
   const limit: RoundLimit = {
     milliseconds: extent.seconds * 1000 * (scenario.longer ?? 1),
     operations: Math.min(extent.operations, scenario.mostOperations ?? Number.POSITIVE_INFINITY),
   };
-  const subjects: { name: SubjectName; target: Target; prepared: Prepared; rounds: Round[] }[] = [];
+  const subjects: Contender<SubjectName>[] = [];
   for (const name of scenario.subjects) {
     const target = targets[name];
-    if (!target) continue;
-    const prepared = await scenario.prepare(target, extent);
-    subjects.push({ name, target, prepared, rounds: [] });
+    if (target) subjects.push({ name, target, prepared: await scenario.prepare(target, extent), rounds: [] });
+  }
+  await takeTurns(subjects, extent, limit);
+  return withRatios(
+    subjects.map(({ name, rounds }) =>
+      rowOfRounds({ scenario: scenario.name, store, subject: name }, rounds, scenario.measured),
+    ),
+  );
+}
+
+/** Puts each under load round by round, in turns (A B, B A, …), so that what else the machine does meets all of them; a short round before warms each up. */
+export async function takeTurns(
+  contenders: readonly Contender<unknown>[],
+  extent: Pick<Extent, 'rounds' | 'callers'>,
+  limit: RoundLimit,
+): Promise<void> {
+  for (const { target, prepared } of contenders) {
     const warmUp = { ...limit, milliseconds: limit.milliseconds / 2 };
     await prepared.beforeRound?.(warmUp.operations);
     await runLoad(target, extent.callers.at(-1) ?? 16, warmUp, prepared.operation);
   }
   for (let round = 0; round < extent.rounds; round++)
     for (const callers of extent.callers)
-      for (const { target, prepared, rounds } of round % 2 === 0 ? subjects : subjects.toReversed()) {
+      for (const { target, prepared, rounds } of round % 2 === 0 ? contenders : contenders.toReversed()) {
         await prepared.beforeRound?.(limit.operations);
         rounds.push(await runLoad(target, callers, limit, prepared.operation));
       }
-  return withRatios(subjects.map(({ name, rounds }) => rowOfRounds(scenario.name, name, rounds)));
 }

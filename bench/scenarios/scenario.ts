@@ -4,6 +4,9 @@ import type { Target } from '../load/target.ts';
 /** Whom a figure is about: this server, the peer, or what the machine allows at most. */
 export type SubjectName = 'tessera' | 'oidc-provider' | 'limit';
 
+/** Where a server keeps what it keeps: a file, or a Postgres of its own. */
+export type StoreName = 'sqlite' | 'postgres';
+
 /** How much is done. `seconds`: of one round. `operations`: the most of one round. `grants`: how many a scenario spreads over. */
 export type Extent = {
   rounds: number;
@@ -21,6 +24,12 @@ export type Scenario = {
   name: string;
   subjects: readonly SubjectName[];
   prepare(target: Target, extent: Extent): Promise<Prepared>;
+  /** True where the store hardly matters: measured with the first one alone. */
+  onceForAllStores?: boolean;
+  /** How many callers there are, if not as many as usual. */
+  callers?: readonly number[];
+  /** What counts: how much is done with the processor (the default), or how long a caller waits. */
+  measured?: 'ops' | 'ms';
   /** The most operations of a round, where each uses something up. */
   mostOperations?: number;
   /** How much longer than usual its rounds are. */

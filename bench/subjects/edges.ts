@@ -126,7 +126,7 @@ async function timed(
 }
 
 async function machineTokens(issuer: string, count: number): Promise<string[]> {
-  const target = await describeTarget(issuer, { pid: undefined, cookies: [], usernames: [] });
+  const target = await describeTarget(issuer, { pids: [], cookies: [], usernames: [] });
   const callers = Array.from({ length: 8 }, (_, index) => new Caller(target, index));
   const form = `grant_type=client_credentials&scope=${declared.orders.scope}&resource=${encodeURIComponent(declared.orders.audience)}`;
   const tokens: string[] = [];
@@ -158,7 +158,7 @@ async function bareVerifier(issuer: string): Promise<(token: string) => boolean>
 }
 
 async function measureRevocation(task: Extract<EdgeTask, { kind: 'revoke' }>): Promise<EdgeResult> {
-  const target = await describeTarget(task.issuer, { pid: undefined, cookies: [], usernames: [] });
+  const target = await describeTarget(task.issuer, { pids: [], cookies: [], usernames: [] });
   const caller = new Caller(target, 0);
   const cookie = task.cookie ?? (await signInForCookie(caller, declared.user.username, declared.user.password));
   const edges = Array.from({ length: task.edges }, () => newEdge(task.issuer));

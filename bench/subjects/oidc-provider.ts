@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { type OidcContext, Provider, type ResourceServerInfo } from 'oidc-provider';
 import { declared } from '../declared.ts';
-import { PeerDatabase } from './peer-database.ts';
+import { openPeerDatabase, type PeerDatabase } from './peer-database.ts';
 import { runSubject, type SubjectOptions, type SubjectReady } from './subject-program.ts';
 
 // The peer: oidc-provider with the clients, scopes, algorithms and lifetimes of tessera-bench.yaml, and a durable adapter. Where its defaults would make it do less or more than
@@ -16,10 +16,10 @@ const openIdScopes = 'openid profile email';
 let database: PeerDatabase | undefined;
 runSubject(start, async () => database?.close());
 
-async function start({ port, folder, sessions }: SubjectOptions): Promise<SubjectReady> {
+async function start({ port, folder, sessions, store }: SubjectOptions): Promise<SubjectReady> {
   await mkdir(folder, { recursive: true });
   const issuer = `http://localhost:${port}`;
-  const db = new PeerDatabase(join(folder, 'peer.db'));
+  const db = await openPeerDatabase(folder, store);
   database = db;
   const secrets = readSecrets(folder);
   const provider = new Provider(issuer, configuration(db, secrets));
@@ -69,7 +69,6 @@ function resourceServer(
 }
 
 function configuration(db: PeerDatabase, { jwks, cookieKey }: Secrets): Record<string, unknown> {
-  const { byId } = db.accountReaders();
   return {
     adapter: (model: string) => db.adapter(model),
     jwks,
@@ -99,8 +98,8 @@ function configuration(db: PeerDatabase, { jwks, cookieKey }: Secrets): Record<s
     ],
     scopes: openIdScopes.split(' '),
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
-    findAccount: (_context: unknown, id: string) => {
-      const account = byId(id);
+    findAccount: async (_context: unknown, id: string) => {
+      const account = await db.accountById(id);
       return account && { accountId: id, claims: () => claimsOf(account.accountId, account.username) };
     },
     cookies: { keys: [cookieKey] },
@@ -216,7 +215,7 @@ async function signInPage(
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const form = new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
-  const account = db.accountReaders().byName(form.get('username') ?? '');
+  const account = await db.accountByName(form.get('username') ?? '');
   const tag =
     account && (await hashPassword(form.get('password') ?? '', Buffer.from(account.passwordHash.salt, 'base64')));
   if (!account || !tag || !timingSafeEqual(tag, Buffer.from(account.passwordHash.tag, 'base64'))) {

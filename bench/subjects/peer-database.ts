@@ -1,126 +1,40 @@
-import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 
 /** A user of the peer, a JSON row as the models have. */
 export type Account = { accountId: string; username: string; passwordHash: { salt: string; tag: string } };
 
-type Write = { run(): void; resolve(): void; reject(error: unknown): void };
-
-/**
- * The peer's durable storage in one SQLite file: write-ahead log, `synchronous=FULL`, one table of JSON payloads with the indexes its adapter contract needs. Tuned for it as
- * Tessera is for itself: statements are prepared once, and the writes of one turn of the event loop share one transaction and one flush; each resolves only when it is on disk.
- */
-export class PeerDatabase {
-  readonly #db: DatabaseSync;
-  #writes: Write[] = [];
-
-  constructor(file: string) {
-    this.#db = new DatabaseSync(file, { timeout: 5000 });
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = FULL;
-      PRAGMA cache_size = -24576;
-      CREATE TABLE IF NOT EXISTS payloads (
-        model TEXT NOT NULL, id TEXT NOT NULL, payload TEXT NOT NULL, grant_id TEXT, user_code TEXT, uid TEXT, consumed_at INTEGER, expires_at INTEGER,
-        PRIMARY KEY (model, id)
-      ) STRICT, WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS payloads_grant ON payloads (grant_id, model) WHERE grant_id IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS payloads_user_code ON payloads (user_code, model) WHERE user_code IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS payloads_uid ON payloads (uid, model) WHERE uid IS NOT NULL;
-      CREATE TABLE IF NOT EXISTS accounts (
-        id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, body TEXT NOT NULL
-      ) STRICT, WITHOUT ROWID;`);
-  }
-
-  /** Writes with whatever else is written in this turn of the event loop; resolves when it is on disk. */
-  write(run: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#writes.push({ run, resolve, reject });
-      if (this.#writes.length === 1) setImmediate(() => this.#commit());
-    });
-  }
-
-  /** The adapter of one model, for oidc-provider's `adapter` setting. */
-  adapter(model: string): Adapter {
-    const db = this.#db;
-    const upsert = db.prepare(
-      `INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, NULL, ?)
-       ON CONFLICT DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id, user_code = excluded.user_code, uid = excluded.uid, expires_at = excluded.expires_at`,
-    );
-    // Named, because the planner would rather read through all rows of a model by the primary key.
-    const columns = 'payload, consumed_at AS consumedAt, expires_at AS expiresAt';
-    const find = db.prepare(`SELECT ${columns} FROM payloads WHERE model = ? AND id = ?`);
-    const findByUserCode = db.prepare(
-      `SELECT ${columns} FROM payloads INDEXED BY payloads_user_code WHERE model = ? AND user_code = ?`,
-    );
-    const findByUid = db.prepare(`SELECT ${columns} FROM payloads INDEXED BY payloads_uid WHERE model = ? AND uid = ?`);
-    const consume = db.prepare('UPDATE payloads SET consumed_at = ? WHERE model = ? AND id = ?');
-    const destroy = db.prepare('DELETE FROM payloads WHERE model = ? AND id = ?');
-    const revoke = db.prepare('DELETE FROM payloads INDEXED BY payloads_grant WHERE model = ? AND grant_id = ?');
-    return {
-      upsert: (id, payload, expiresIn) =>
-        this.write(() => {
-          const expiresAt = expiresIn ? nowInSeconds() + expiresIn : null;
-          const { grantId = null, userCode = null, uid = null } = payload;
-          upsert.run(model, id, JSON.stringify(payload), grantId, userCode, uid, expiresAt);
-        }),
-      find: async (id) => payloadOf(find.get(model, id)),
-      findByUserCode: async (userCode) => payloadOf(findByUserCode.get(model, userCode)),
-      findByUid: async (uid) => payloadOf(findByUid.get(model, uid)),
-      consume: (id) => this.write(() => void consume.run(nowInSeconds(), model, id)),
-      destroy: (id) => this.write(() => void destroy.run(model, id)),
-      revokeByGrantId: (grantId) => this.write(() => void revoke.run(model, grantId)),
-    };
-  }
-
-  /** Adds users. */
-  addAccount(account: Account): Promise<void> {
-    const insert = this.#db.prepare('INSERT OR IGNORE INTO accounts VALUES (?, ?, ?)');
-    return this.write(() => void insert.run(account.accountId, account.username, JSON.stringify(account)));
-  }
-
-  /** Two readers of users: by id and by name. */
-  accountReaders(): Record<'byId' | 'byName', (key: string) => Account | undefined> {
-    const byId = this.#db.prepare('SELECT body FROM accounts WHERE id = ?');
-    const byName = this.#db.prepare('SELECT body FROM accounts WHERE username = ?');
-    const read = (row: unknown) => row && (JSON.parse((row as { body: string }).body) as Account);
-    return {
-      byId: (key) => read(byId.get(key)) as Account | undefined,
-      byName: (key) => read(byName.get(key)) as Account | undefined,
-    };
-  }
-
-  close(): void {
-    this.#db.close();
-  }
-
-  #commit(): void {
-    const writes = this.#writes;
-    this.#writes = [];
-    try {
-      this.#db.exec('BEGIN IMMEDIATE');
-      for (const { run } of writes) run();
-      this.#db.exec('COMMIT');
-      for (const { resolve } of writes) resolve();
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      for (const { reject } of writes) reject(error);
-    }
-  }
+/** The peer's durable storage: what oidc-provider's `adapter` setting wants, and its users. */
+export interface PeerDatabase {
+  /** The adapter of one model. */
+  adapter(model: string): Adapter;
+  addAccount(account: Account): Promise<void>;
+  accountById(accountId: string): Promise<Account | undefined>;
+  accountByName(username: string): Promise<Account | undefined>;
+  close(): Promise<void>;
 }
 
-function payloadOf(row: unknown): AdapterPayload | undefined {
-  if (row === undefined) return undefined;
-  const { payload, consumedAt, expiresAt } = row as {
-    payload: string;
-    consumedAt: number | null;
-    expiresAt: number | null;
-  };
-  if (expiresAt !== null && expiresAt <= nowInSeconds()) return undefined;
-  const parsed = JSON.parse(payload) as AdapterPayload;
-  return consumedAt === null ? parsed : { ...parsed, consumed: consumedAt };
+/** A row as the adapter gives it back. */
+export type PayloadRow = { payload: string; consumedAt: number | null; expiresAt: number | null };
+
+/** Opens the storage in a file in that folder or, with a connection string, in Postgres. */
+export async function openPeerDatabase(folder: string, store: string | undefined): Promise<PeerDatabase> {
+  if (store === undefined) {
+    const { PeerSqlite } = await import('./peer-sqlite.ts');
+    return new PeerSqlite(join(folder, 'peer.db'));
+  }
+  const { openPeerPostgres } = await import('./peer-postgres.ts');
+  return openPeerPostgres(store);
 }
 
-function nowInSeconds(): number {
+/** What a model's row says, undefined when there is none or it has expired. */
+export function payloadOf(row: PayloadRow | undefined): AdapterPayload | undefined {
+  if (row === undefined || (row.expiresAt !== null && row.expiresAt <= nowInSeconds())) return undefined;
+  const parsed = JSON.parse(row.payload) as AdapterPayload;
+  return row.consumedAt === null ? parsed : { ...parsed, consumed: row.consumedAt };
+}
+
+/** The time as the peer's rows keep it. */
+export function nowInSeconds(): number {
   return Math.floor(Date.now() / 1000);
 }

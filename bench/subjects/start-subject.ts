@@ -31,6 +31,11 @@ export function pinGenerator(): void {
   if (canPin) spawnSync('taskset', ['-a', '-c', '-p', `1-${processors - 1}`, String(process.pid)]);
 }
 
+/** The command that starts another on the first processor, the one under load; empty where nothing can be pinned. */
+export function onFirstProcessor(): string[] {
+  return canPin ? ['taskset', '-c', '0'] : [];
+}
+
 /** The command line that runs one of these programs on the first processor, or on the others. */
 export function programCommand(program: string, argument: string, where: 'first' | 'others', flags: string[] = []) {
   const node = [
@@ -41,7 +46,8 @@ export function programCommand(program: string, argument: string, where: 'first'
     join(import.meta.dirname, program),
     argument,
   ];
-  return canPin ? ['taskset', '-c', where === 'first' ? '0' : `1-${processors - 1}`, ...node] : node;
+  if (where === 'first') return [...onFirstProcessor(), ...node];
+  return canPin ? ['taskset', '-c', `1-${processors - 1}`, ...node] : node;
 }
 
 /** Starts one of these programs. Its messages go to `onMessage`; it dies with this process, and stops itself when the channel closes. */

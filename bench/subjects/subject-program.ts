@@ -1,7 +1,10 @@
 import { Session } from 'node:inspector/promises';
 
-/** What a subject's program is started with, as JSON in its first argument. `sessions`: how many signed-in browsers it prepares before it listens. */
-export type SubjectOptions = { port: number; folder: string; sessions: number };
+/**
+ * What a subject's program is started with, as JSON in its first argument. `sessions`: how many signed-in browsers it prepares before it listens. `store`: the connection
+ * string of a Postgres database; without it the store is a file in `folder`.
+ */
+export type SubjectOptions = { port: number; folder: string; sessions: number; store?: string };
 
 /** What it says once it listens. */
 export type SubjectReady = { issuer: string; cookies: string[]; usernames: string[] };

@@ -12,12 +12,12 @@ import { runSubject, type SubjectOptions, type SubjectReady } from './subject-pr
 let server: TesseraServer | undefined;
 runSubject(start, async () => server?.close());
 
-async function start({ port, folder, sessions }: SubjectOptions): Promise<SubjectReady> {
+async function start({ port, folder, sessions, store }: SubjectOptions): Promise<SubjectReady> {
   const issuer = `http://localhost:${port}`;
   const config = await readConfig({
     file: join(import.meta.dirname, '..', 'tessera-bench.yaml'),
     env: {},
-    overrides: { issuer, port, host: '127.0.0.1', data: folder },
+    overrides: { issuer, port, host: '127.0.0.1', data: folder, ...(store !== undefined && { store }) },
   });
   server = await createServer({ config });
   const prepared = await prepareSessions(server, sessions);

@@ -14,6 +14,8 @@ import { openPostgresStore } from './open.ts';
 export type TestPostgres = {
   /** For `openPostgresStore` and `pg`. */
   connectionString: string;
+  /** Its first process, the parent of all others. */
+  readonly pid: number | undefined;
   /** Kills the server without any warning, like a crash, and starts it again. */
   crash(): Promise<void>;
   /** Stops it (new connections are refused) and starts it again. */
@@ -39,10 +41,19 @@ export function findPostgres(env: NodeJS.ProcessEnv = process.env): string | und
   return folders.find((folder) => existsSync(join(folder, 'postgres')) && existsSync(join(folder, 'initdb')));
 }
 
+/** How a test server differs from the usual one. */
+export type TestPostgresOptions = {
+  /** Where its folder is made; the user it runs as must be able to pass through. Default: the system's folder for temporary files. */
+  within?: string;
+  /** Settings that replace the usual ones, `name=value`. Durability and the socket stay. */
+  settings?: readonly string[];
+  /** A command that starts it, for instance on one processor. */
+  startedBy?: readonly string[];
+};
+
+const always = ['fsync=on', 'listen_addresses='];
 // Durable as in earnest, but small. The rest keeps a machine that tests much else from waiting.
-const settings = [
-  'fsync=on',
-  'listen_addresses=',
+const small = [
   'shared_buffers=32MB',
   'max_connections=120',
   'wal_level=minimal',
@@ -53,9 +64,12 @@ const settings = [
 ];
 
 /** Makes a cluster in a temporary folder and starts its server. As root under the user `postgres` or `nobody`, because the server refuses root. */
-export async function startTestPostgres(bin: string): Promise<TestPostgres> {
+export async function startTestPostgres(
+  bin: string,
+  { within = tmpdir(), settings = small, startedBy = [] }: TestPostgresOptions = {},
+): Promise<TestPostgres> {
   const user = process.getuid?.() === 0 ? unprivileged() : undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'tessera-pg-'));
+  const folder = mkdtempSync(join(within, 'tessera-pg-'));
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   const connectionString = `postgresql:///postgres?user=tessera&host=${folder}`;
@@ -67,10 +81,11 @@ export async function startTestPostgres(bin: string): Promise<TestPostgres> {
   let server: ChildProcess | undefined;
 
   async function start(more: readonly string[] = []): Promise<void> {
-    const options = [...settings, ...more].flatMap((setting) => ['-c', setting]);
+    const options = [...settings, ...always, ...more].flatMap((setting) => ['-c', setting]);
     // After a kill its backends need a moment to notice; until then the server refuses to start.
     for (let attempt = 0; attempt < 100; attempt += 1) {
-      server = spawn(join(bin, 'postgres'), ['-D', data, '-k', folder, ...options], {
+      const [program, ...flags] = [...startedBy, join(bin, 'postgres'), '-D', data, '-k', folder, ...options];
+      server = spawn(program as string, flags, {
         ...user,
         cwd: folder,
         env: { PATH: process.env.PATH },
@@ -95,6 +110,9 @@ export async function startTestPostgres(bin: string): Promise<TestPostgres> {
   await start();
   return {
     connectionString,
+    get pid() {
+      return server?.pid;
+    },
     start,
     stop: () => end('SIGINT'),
     async crash() {
