@@ -34,6 +34,15 @@ export class Registry {
     return this.#clients.get(clientId) ?? this.#readClient(clientId);
   }
 
+  /** The client of that id, which the store holds in that version at this moment; `undefined`: it holds none. */
+  clientAsOf(clientId: string, version: number | undefined): Awaitable<ClientRecord | undefined> {
+    if (version === undefined) return undefined;
+    const known = this.#clients.get(clientId);
+    if (known?.version === version) return known;
+    this.forgetClient(clientId);
+    return this.#readClient(clientId);
+  }
+
   async #readClient(clientId: string): Promise<ClientRecord | undefined> {
     const forgotten = this.#forgotten;
     const found = await this.#store.get('client', clientId);

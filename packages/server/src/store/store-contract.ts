@@ -499,28 +499,46 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
   });
 
   describe(`${name}: what a token hangs on`, together, () => {
+    const none = { clientVersion: undefined };
+
     on('the grant, its user and what is remembered come in one reading', async ({ store }) => {
       const { user, grant } = await addUsersGrant(store);
       const nobody = { grant: undefined, user: undefined };
-      assert.deepEqual(await store.getStanding({ grantId: grant.grantId, now }), { grant, user, isRemembered: false });
+      assert.deepEqual(await store.getStanding({ grantId: grant.grantId, now }), {
+        grant,
+        user,
+        ...none,
+        isRemembered: false,
+      });
       await store.commit([{ change: 'remember', key: 'revoked:a', now, until: now + 10 }]);
       const asked = { grantId: grant.grantId, rememberedKey: 'revoked:a' };
       // Twice, because the second reading has what never changes at hand.
       for (let reading = 0; reading < 2; reading += 1) {
-        assert.deepEqual(await store.getStanding({ ...asked, now }), { grant, user, isRemembered: true });
-        assert.deepEqual(await store.getStanding({ ...asked, now: now + 10 }), { grant, user, isRemembered: false });
+        assert.deepEqual(await store.getStanding({ ...asked, now }), { grant, user, ...none, isRemembered: true });
+        assert.deepEqual(await store.getStanding({ ...asked, now: now + 10 }), {
+          grant,
+          user,
+          ...none,
+          isRemembered: false,
+        });
         assert.deepEqual(await store.getStanding({ ...asked, rememberedKey: 'revoked:b', now }), {
           grant,
           user,
+          ...none,
           isRemembered: false,
         });
       }
-      assert.deepEqual(await store.getStanding({ rememberedKey: 'revoked:a', now }), { ...nobody, isRemembered: true });
-      assert.deepEqual(await store.getStanding({ grantId: nextId(), rememberedKey: 'revoked:a', now }), {
+      assert.deepEqual(await store.getStanding({ rememberedKey: 'revoked:a', now }), {
         ...nobody,
+        ...none,
         isRemembered: true,
       });
-      assert.deepEqual(await store.getStanding({ now }), { ...nobody, isRemembered: false });
+      assert.deepEqual(await store.getStanding({ grantId: nextId(), rememberedKey: 'revoked:a', now }), {
+        ...nobody,
+        ...none,
+        isRemembered: true,
+      });
+      assert.deepEqual(await store.getStanding({ now }), { ...nobody, ...none, isRemembered: false });
     });
 
     on('many who ask at once get each their own', async ({ store }) => {
@@ -539,6 +557,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         assert.deepEqual(standings[place], {
           grant: isGone ? undefined : added[index]!.grant,
           user: isGone ? undefined : added[index]!.user,
+          ...none,
           isRemembered: index === 7,
         });
       }
@@ -548,7 +567,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const other = await another();
       const { user, grant } = await addUsersGrant(store);
       const asked = { grantId: grant.grantId, rememberedKey: 'revoked:c', now };
-      assert.deepEqual(await store.getStanding(asked), { grant, user, isRemembered: false });
+      assert.deepEqual(await store.getStanding(asked), { grant, user, ...none, isRemembered: false });
 
       const elsewhere = { ip: '2001:db8::7', userAgent: 'Lynx' };
       const rotation = { grantId: grant.grantId, expect: 1, sealKeyId: 'k2', at: now + 1, idleAt: now + 9 } as const;
@@ -568,6 +587,60 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.equal((await store.getStanding(asked)).grant?.endReason, sampleEnding().reason);
       await other.commit([{ change: 'remove', kind: 'user', id: user.userId, expect: 2 }]);
       assert.equal((await store.getStanding(asked)).user, undefined);
+    });
+
+    on('the version of the client tells whether it changed', async ({ store, another }) => {
+      const other = await another();
+      const { grant } = await addUsersGrant(store);
+      const client = sampleClient();
+      const asked = { clientId: client.clientId, now };
+      const version = async (grantId?: string) => (await store.getStanding({ ...asked, grantId })).clientVersion;
+      assert.equal(await version(), undefined);
+      await other.commit([{ change: 'put', kind: 'client', expect: 'absent', record: client }]);
+      for (const grantId of [undefined, grant.grantId, grant.grantId, nextId()])
+        assert.equal(await version(grantId), 1);
+      await other.commit([{ change: 'put', kind: 'client', expect: 1, record: { ...client, epoch: 1 } }]);
+      assert.deepEqual([await version(), await version(grant.grantId)], [2, 2]);
+      await other.commit([{ change: 'remove', kind: 'client', id: client.clientId, expect: 2 }]);
+      assert.deepEqual([await version(), await version(grant.grantId)], [undefined, undefined]);
+    });
+
+    on('records that are read at once by their keys are each their own', async ({ store }) => {
+      const added = await Promise.all(Array.from({ length: 12 }, () => addUsersGrant(store)));
+      const buckets = added.map((_, index) => ({
+        key: `bucket:${index}`,
+        level: index + 1,
+        at: now,
+        leakPerSecond: 0.5,
+      }));
+      await store.commit(
+        buckets.map(({ key, level, at, leakPerSecond }) => ({
+          change: 'fill-bucket',
+          key,
+          add: level,
+          leakPerSecond,
+          at,
+        })),
+      );
+      const read = await Promise.all(
+        added.map(({ user, session, grant }, index) =>
+          Promise.all([
+            store.get('user', user.userId),
+            store.get('client', user.userId),
+            store.getSession(session.sid),
+            store.getSession(grant.grantId),
+            store.findSession(session.cookieDigest),
+            store.getGrant(grant.grantId),
+            store.isRemembered(`bucket:${index}`, now),
+            store.getBuckets([`bucket:${index}`, 'bucket:none', 'bucket:0']),
+          ]),
+        ),
+      );
+      for (const [index, { user, session, grant }] of added.entries()) {
+        const kept = { ...session, version: 1 };
+        const found = [buckets[index], buckets[0]];
+        assert.deepEqual(read[index], [user, undefined, kept, undefined, kept, grant, false, found]);
+      }
     });
 
     on('a user whose id is no random one is found too', async ({ store }) => {
@@ -1526,5 +1599,5 @@ async function addUsersGrant(store: Store, userId = nextId()) {
     { change: 'create-grant', grant },
   ]);
   assert.equal(result.outcome, 'committed');
-  return { user, grant };
+  return { user, session, grant };
 }

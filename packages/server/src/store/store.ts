@@ -134,12 +134,21 @@ export type EventFilter = {
   limit: number;
 };
 
-/** What a token hangs on. */
+/** Whose standing is asked for: a grant, a client, a key that may be remembered at `now`; each may be absent. */
+export type StandingAsked = {
+  grantId?: string | undefined;
+  clientId?: string | undefined;
+  rememberedKey?: string | undefined;
+  now: Seconds;
+};
+
+/** What a token hangs on. Nobody may change the records. */
 export type Standing = {
   grant: GrantRecord | undefined;
   /** The grant's user. */
   user: Documents['user'] | undefined;
-  /** Whether the key that was asked about is remembered. */
+  /** The version of the client's record; undefined: there is none. */
+  clientVersion: number | undefined;
   isRemembered: boolean;
 };
 
@@ -169,11 +178,8 @@ export interface Store {
   /** Newest first. `clientId` keeps sessions that have, or had, a grant of that client. */
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>>;
   getGrant(grantId: string): Promise<GrantRecord | undefined>;
-  /**
-   * A grant, its user, and whether a key is remembered: what each use of a token asks about, in one reading, because it is what the store is asked most. Nobody may change
-   * the records.
-   */
-  getStanding(asked: { grantId?: string | undefined; rememberedKey?: string; now: Seconds }): Promise<Standing>;
+  /** What each use of a token asks about, in one reading, because it is what the store is asked most. */
+  getStanding(asked: StandingAsked): Promise<Standing>;
   /** Newest first. */
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>>;
 

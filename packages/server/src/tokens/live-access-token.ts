@@ -21,13 +21,15 @@ export async function liveAccessToken(context: Context, token: string): Promise<
   if (!claims) return { live: false, reason: 'token_malformed' };
   const now = context.now();
   if (claims.exp <= now) return { live: false, reason: 'token_expired', claims };
-  const { grant, user, isRemembered } = await context.store.getStanding({
+  const { grant, user, clientVersion, isRemembered } = await context.store.getStanding({
     grantId: claims.grant_id,
+    clientId: claims.client_id,
     rememberedKey: `revoked:${claims.jti}`,
     now,
   });
   if (isRemembered) return { live: false, reason: 'token_revoked', claims };
-  const client = await context.registry.client(claims.client_id);
+  // As the store has it now: another process may have cut the client off a moment ago.
+  const client = await context.registry.clientAsOf(claims.client_id, clientVersion);
   if (!client || client.disabled) return { live: false, reason: 'client_disabled', claims };
   if ((claims.client_epoch ?? 0) < client.epoch) return { live: false, reason: 'client_cut_off', claims };
   if ((claims.issuer_epoch ?? 0) < context.issuerEpoch()) return { live: false, reason: 'issuer_cut_off', claims };

@@ -10,9 +10,6 @@ export const grantColumns = `
   g.grant_no, g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.last_ip, g.last_user_agent,
   s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason`;
 
-/** Reads one grant by its id. */
-export const selectGrant = `SELECT ${grantColumns} FROM grant_state s JOIN grants g USING (grant_id) WHERE grant_id = $1`;
-
 const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
 
 /** Whether the session in `sessions` has a living grant at the moment that the parameter names. */

@@ -9,6 +9,7 @@ import type {
   NewEvent,
   PageRequest,
   SessionFilter,
+  StandingAsked,
   Store,
   SweepResult,
 } from '../store.ts';
@@ -134,7 +135,7 @@ class PostgresStore implements Store {
     return this.#read().getGrant(grantId);
   }
 
-  async getStanding(asked: Parameters<Store['getStanding']>[0]) {
+  async getStanding(asked: StandingAsked) {
     return this.#read().getStanding(asked);
   }
 

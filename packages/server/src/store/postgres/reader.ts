@@ -17,36 +17,53 @@ import type {
   PageRequest,
   SessionFilter,
   Standing,
+  StandingAsked,
   StorePosition,
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
+import { AskedTogether } from './asked-together.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { afterPrefix, packKey, packText, unpackText } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
-import { listGrants, listSessions, selectGrant } from './lists.ts';
-import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { listGrants, listSessions } from './lists.ts';
+import { type SessionRow, toSession } from './rows.ts';
 import { StandingReader } from './standing.ts';
 import { Statements } from './statements.ts';
+
+const selectDocuments = `
+  SELECT a.ordinal, d.body FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS a(kind, id, ordinal) JOIN documents d USING (kind, id)`;
+const selectSessions = `
+  SELECT a.ordinal, s.* FROM unnest($1::bytea[]) WITH ORDINALITY AS a(sid, ordinal) JOIN sessions s USING (sid)`;
+const selectSessionsByCookie = `
+  SELECT a.ordinal, s.* FROM unnest($1::bytea[]) WITH ORDINALITY AS a(cookie_digest, ordinal) JOIN sessions s USING (cookie_digest)`;
+const selectBuckets = `
+  SELECT a.ordinal, b.level, b.at, b.leak_per_second FROM unnest($1::bytea[]) WITH ORDINALITY AS a(key, ordinal) JOIN buckets b USING (key)`;
 
 /** The reading half of the store. The server shows a commit only once it is on its disk, so it sees only durable data. */
 export class Reader {
   readonly statements: Statements;
   readonly #lapsed: LapsedScan;
   readonly #standing: StandingReader;
+  readonly #documents = new AskedTogether<{ kind: string; id: string }, string | undefined>((asked) =>
+    this.#selectDocuments(asked),
+  );
+  readonly #sessions = new AskedTogether<string, SessionRecord | undefined>((sids) =>
+    this.#selectSessions(selectSessions, sids),
+  );
+  readonly #sessionsByCookie = new AskedTogether<string, SessionRecord | undefined>((digests) =>
+    this.#selectSessions(selectSessionsByCookie, digests),
+  );
+  readonly #buckets = new AskedTogether<string, BucketRecord | undefined>((keys) => this.#selectBuckets(keys));
 
   constructor(pool: pg.Pool) {
     this.statements = new Statements(pool);
     this.#lapsed = new LapsedScan(this.statements);
-    this.#standing = new StandingReader(pool);
+    this.#standing = new StandingReader(this.statements);
   }
 
   async get<K extends DocumentKind>(kind: K, id: string): Promise<Documents[K] | undefined> {
-    const row = await this.statements.one<{ body: string }>(
-      'SELECT body FROM documents WHERE kind = $1 AND id = $2',
-      kind,
-      packText(id),
-    );
-    return row && (JSON.parse(row.body) as Documents[K]);
+    const body = await this.#documents.ask({ kind, id });
+    return body === undefined ? undefined : (JSON.parse(body) as Documents[K]);
   }
 
   async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }): Promise<Page<Documents[K]>> {
@@ -95,17 +112,12 @@ export class Reader {
     );
   }
 
-  async getSession(sid: string): Promise<SessionRecord | undefined> {
-    const row = await this.statements.one<SessionRow>('SELECT * FROM sessions WHERE sid = $1', packKey(sid));
-    return row && toSession(row);
+  getSession(sid: string): Promise<SessionRecord | undefined> {
+    return this.#sessions.ask(sid);
   }
 
-  async findSession(cookieDigest: string): Promise<SessionRecord | undefined> {
-    const row = await this.statements.one<SessionRow>(
-      'SELECT * FROM sessions WHERE cookie_digest = $1',
-      packKey(cookieDigest),
-    );
-    return row && toSession(row);
+  findSession(cookieDigest: string): Promise<SessionRecord | undefined> {
+    return this.#sessionsByCookie.ask(cookieDigest);
   }
 
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>> {
@@ -113,11 +125,10 @@ export class Reader {
   }
 
   async getGrant(grantId: string): Promise<GrantRecord | undefined> {
-    const row = await this.statements.one<GrantRow>(selectGrant, packKey(grantId));
-    return row && toGrant(row);
+    return (await this.getStanding({ grantId, now: 0 })).grant;
   }
 
-  getStanding(asked: Parameters<StandingReader['getStanding']>[0]): Promise<Standing> {
+  getStanding(asked: StandingAsked): Promise<Standing> {
     return this.#standing.getStanding(asked);
   }
 
@@ -126,8 +137,7 @@ export class Reader {
   }
 
   async isRemembered(key: string, now: Seconds): Promise<boolean> {
-    const row = await this.statements.one('SELECT 1 FROM remembered WHERE key = $1 AND until > $2', packText(key), now);
-    return row !== undefined;
+    return (await this.getStanding({ rememberedKey: key, now })).isRemembered;
   }
 
   async rememberedFrom(key: string, now: Seconds): Promise<Origin | undefined> {
@@ -140,16 +150,8 @@ export class Reader {
   }
 
   async getBuckets(keys: readonly string[]): Promise<BucketRecord[]> {
-    if (keys.length === 0) return [];
-    const rows = await this.statements.all<{ key: Buffer; level: number; at: number; leak_per_second: number }>(
-      'SELECT key, level, at, leak_per_second FROM buckets WHERE key = ANY($1::bytea[])',
-      keys.map(packText),
-    );
-    const found = new Map(rows.map((row) => [unpackText(row.key), row]));
-    return keys.flatMap((key) => {
-      const row = found.get(key);
-      return row === undefined ? [] : [{ key, level: row.level, at: row.at, leakPerSecond: row.leak_per_second }];
-    });
+    const found = await Promise.all(keys.map((key) => this.#buckets.ask(key)));
+    return found.filter((bucket) => bucket !== undefined);
   }
 
   readEvents(filter: EventFilter): Promise<EventRecord[]> {
@@ -163,6 +165,37 @@ export class Reader {
   findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
     return this.#lapsed.find(now, limit);
   }
+
+  async #selectDocuments(asked: readonly { kind: string; id: string }[]): Promise<(string | undefined)[]> {
+    const rows = await this.statements.all<{ ordinal: number; body: string }>(
+      selectDocuments,
+      asked.map(({ kind }) => kind),
+      asked.map(({ id }) => packText(id)),
+    );
+    return inOrder(rows, ({ body }) => body);
+  }
+
+  async #selectSessions(sql: string, keys: readonly string[]): Promise<(SessionRecord | undefined)[]> {
+    return inOrder(await this.statements.all<SessionRow & { ordinal: number }>(sql, keys.map(packKey)), toSession);
+  }
+
+  async #selectBuckets(keys: readonly string[]): Promise<(BucketRecord | undefined)[]> {
+    type Row = { ordinal: number; level: number; at: number; leak_per_second: number };
+    const rows = await this.statements.all<Row>(selectBuckets, keys.map(packText));
+    return inOrder(rows, ({ ordinal, level, at, leak_per_second: leakPerSecond }) => ({
+      key: keys[ordinal - 1]!,
+      level,
+      at,
+      leakPerSecond,
+    }));
+  }
+}
+
+/** What the rows say, each at the place of who asked for it; nothing where there is no row. */
+function inOrder<Row extends { ordinal: number }, T>(rows: readonly Row[], convert: (row: Row) => T): T[] {
+  const answers: T[] = [];
+  for (const row of rows) answers[row.ordinal - 1] = convert(row);
+  return answers;
 }
 
 function pageOf<Row, T>(rows: Row[], limit: number, cursor: (row: Row) => string, convert: (row: Row) => T): Page<T> {

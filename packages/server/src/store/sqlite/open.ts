@@ -12,6 +12,7 @@ import type {
   NewEvent,
   PageRequest,
   SessionFilter,
+  StandingAsked,
   Store,
   SweepResult,
 } from '../store.ts';
@@ -143,7 +144,7 @@ class SqliteStore implements Store {
     return this.#read().getGrant(grantId);
   }
 
-  async getStanding(asked: Parameters<Store['getStanding']>[0]) {
+  async getStanding(asked: StandingAsked) {
     return this.#read().getStanding(asked);
   }
 

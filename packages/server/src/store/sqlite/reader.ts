@@ -17,6 +17,7 @@ import type {
   PageRequest,
   SessionFilter,
   Standing,
+  StandingAsked,
   StorePosition,
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
@@ -125,8 +126,8 @@ export class Reader {
     return this.#standing.getGrant(grantId);
   }
 
-  getStanding(asked: { grantId?: string | undefined; rememberedKey?: string; now: Seconds }): Standing {
-    return this.#standing.getStanding(asked.grantId, asked.rememberedKey, asked.now);
+  getStanding(asked: StandingAsked): Standing {
+    return this.#standing.getStanding(asked);
   }
 
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {

@@ -2,7 +2,7 @@ import type { Seconds } from '@tessera/protocol';
 import { GrantsAtHand } from '../grants-at-hand.ts';
 import type { EndReason, GrantRecord, UserRecord } from '../records.ts';
 import { withState } from '../rows.ts';
-import type { Standing } from '../store.ts';
+import type { Standing, StandingAsked } from '../store.ts';
 import { type Key, packKey } from './key.ts';
 import { selectGrant } from './lists.ts';
 import { type GrantRow, toGrant } from './rows.ts';
@@ -14,9 +14,11 @@ const selectState = `
   FROM grant_state WHERE grant_id = ?`;
 const selectStanding = `
   SELECT generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin,
-    (SELECT body FROM documents WHERE kind = 'user' AND id = ?2), EXISTS (SELECT 1 FROM remembered WHERE key = ?3 AND until > ?4)
+    (SELECT body FROM documents WHERE kind = 'user' AND id = ?2), (SELECT version FROM documents WHERE kind = 'client' AND id = ?3),
+    EXISTS (SELECT 1 FROM remembered WHERE key = ?4 AND until > ?5)
   FROM grant_state WHERE grant_id = ?1`;
 const selectUser = "SELECT body FROM documents WHERE kind = 'user' AND id = ?";
+const selectClientVersion = "SELECT version FROM documents WHERE kind = 'client' AND id = ?";
 const selectRemembered = 'SELECT 1 FROM remembered WHERE key = ? AND until > ?';
 
 type StateColumns = [
@@ -32,7 +34,7 @@ type StateColumns = [
   endReason: EndReason | null,
   origin: Uint8Array,
 ];
-type StandingColumns = [...StateColumns, body: string | null, isRemembered: number];
+type StandingColumns = [...StateColumns, body: string | null, clientVersion: number | null, isRemembered: number];
 
 /** Reads grants by id, alone or with what else a token hangs on. */
 export class StandingReader {
@@ -50,28 +52,39 @@ export class StandingReader {
     return state && isFrom(known.origin, state) ? stateOn(known.grant, state) : this.#read(grantId);
   }
 
-  getStanding(grantId: string | undefined, rememberedKey: string | undefined, now: Seconds): Standing {
-    if (grantId === undefined)
-      return { grant: undefined, user: undefined, isRemembered: this.isRemembered(rememberedKey, now) };
-    const known = this.#atHand.find(grantId);
+  getStanding({ grantId, clientId, rememberedKey, now }: StandingAsked): Standing {
+    const known = grantId === undefined ? undefined : this.#atHand.find(grantId);
     if (known) {
       const columns = this.#statements.oneArray<StandingColumns>(
         selectStanding,
         known.key,
         known.grant.userId,
+        clientId ?? '',
         rememberedKey ?? '',
         now,
       );
       if (columns && isFrom(known.origin, columns))
-        return { grant: stateOn(known.grant, columns), user: userOf(columns[11]), isRemembered: columns[12] === 1 };
+        return {
+          grant: stateOn(known.grant, columns),
+          user: userOf(columns[11]),
+          clientVersion: columns[12] ?? undefined,
+          isRemembered: columns[13] === 1,
+        };
     }
-    const grant = this.#read(grantId);
+    const grant = grantId === undefined ? undefined : this.#read(grantId);
     const user = grant && this.#statements.one<{ body: string }>(selectUser, grant.userId);
-    return { grant, user: userOf(user?.body ?? null), isRemembered: this.isRemembered(rememberedKey, now) };
+    const client =
+      clientId === undefined ? undefined : this.#statements.oneArray<[number]>(selectClientVersion, clientId);
+    return {
+      grant,
+      user: userOf(user?.body ?? null),
+      clientVersion: client?.[0],
+      isRemembered: rememberedKey !== undefined && this.isRemembered(rememberedKey, now),
+    };
   }
 
-  isRemembered(key: string | undefined, now: Seconds): boolean {
-    return key !== undefined && this.#statements.oneArray(selectRemembered, key, now) !== undefined;
+  isRemembered(key: string, now: Seconds): boolean {
+    return this.#statements.oneArray(selectRemembered, key, now) !== undefined;
   }
 
   #read(grantId: string): GrantRecord | undefined {
