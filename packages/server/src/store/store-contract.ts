@@ -990,6 +990,79 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.deepEqual([stored?.generation, stored?.uses], [6, 5]);
     });
 
+    on(
+      'many grants rotated from two stores while they end: each rotates once a generation, and never after its end',
+      async ({ store, another }) => {
+        const stores = [store, await another()];
+        const session = await newSession(store);
+        const grants = times(24, () => sampleGrant(session));
+        await committed(
+          store,
+          grants.map((grant) => ({ change: 'create-grant', grant })),
+        );
+        const rotations = new Map(grants.map(({ grantId }) => [grantId, 0]));
+        const ended = new Set<string>();
+        for (let generation = 1; generation <= 8; generation += 1) {
+          // Each store has them in another order.
+          const racing = stores.flatMap((one, index) =>
+            (index === 0 ? grants : grants.toReversed()).map(async (grant) => {
+              const mayRotate = !ended.has(grant.grantId);
+              const result = await one.commit([rotate(grant, generation)]);
+              if (result.outcome === 'conflict') return;
+              assert.ok(mayRotate, 'rotated after its end');
+              rotations.set(grant.grantId, rotations.get(grant.grantId)! + 1);
+            }),
+          );
+          const ending = grants.slice((generation - 1) * 3, generation * 3).map(async ({ grantId }, index) => {
+            const { grantIds } = await committed(stores[index % 2]!, [endGrants({ grantId })]);
+            assert.deepEqual(grantIds, [grantId]);
+            ended.add(grantId);
+          });
+          await Promise.all([...racing, ...ending]);
+        }
+        for (const { grantId } of grants) {
+          const stored = await store.getGrant(grantId);
+          assert.equal(stored?.endReason, sampleEnding().reason);
+          assert.deepEqual([stored?.generation, stored?.uses], [rotations.get(grantId)! + 1, rotations.get(grantId)]);
+        }
+        const told = await store.readEvents({ types: ['grant.ended'], limit: 100 });
+        assert.deepEqual(told.map((event) => event.grantId).sort(), grants.map(({ grantId }) => grantId).sort());
+      },
+    );
+
+    on('a grant created, used and ended in one commit is left ended, and told of', async ({ store }) => {
+      const session = await newSession(store);
+      const grant = sampleGrant(session);
+      const { grantIds } = await committed(store, [
+        { change: 'create-grant', grant },
+        rotate(grant, 1),
+        endGrants({ grantId: grant.grantId }),
+        endGrants({ grantId: grant.grantId }),
+      ]);
+      assert.deepEqual(grantIds, [grant.grantId]);
+      const { at, reason } = sampleEnding();
+      const stored = await store.getGrant(grant.grantId);
+      assert.deepEqual([stored?.generation, stored?.endedAt, stored?.endReason], [2, at, reason]);
+      await conflicts(store, [endGrants({ grantId: grant.grantId }), rotate(grant, 2)]);
+      const told = await store.readEvents({ grantId: grant.grantId, limit: 9 });
+      assert.deepEqual(
+        told.map((event) => event.type),
+        ['grant.ended'],
+      );
+    });
+
+    on('an ending that a later change of its commit undoes has not happened', async ({ store }) => {
+      const grant = await newGrant(store, await newSession(store));
+      const other = await newGrant(store, await newSession(store));
+      const results = await Promise.all([
+        store.commit([endGrants({ grantId: grant.grantId }), rotate(grant, 1)]),
+        store.commit([rotate(other, 1)]),
+      ]);
+      assert.deepEqual(results, [{ outcome: 'conflict', change: 1 }, nothingEnded]);
+      assert.equal((await store.getGrant(grant.grantId))?.endedAt, null);
+      assert.deepEqual(await store.readEvents({ grantId: grant.grantId, limit: 9 }), []);
+    });
+
     on('no grant lives under a session that ended while it was created', async ({ store, another }) => {
       const other = await another();
       for (let round = 0; round < 40; round += 1) {

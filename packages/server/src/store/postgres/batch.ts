@@ -37,10 +37,12 @@ export function writeTogether(pool: pg.Pool, tasks: readonly SharedTask[]): Prom
     );
     const events: NewEvent[] = [];
     const replies = tasks.map((task): Reply => {
-      const conflict = rows.applyAll(task.changes);
+      const effects = noEffects();
+      const conflict = rows.applyAll(task.changes, effects);
       if (conflict !== undefined) return { conflict };
-      events.push(...task.events);
-      return { ended: { sids: [], grantIds: [] } };
+      // The caller's events tell the cause, the others what followed from it.
+      events.push(...task.events, ...effects.events);
+      return { ended: { sids: effects.sids, grantIds: effects.grantIds } };
     });
     await rows.write(connection);
     await appendEvents(connection, events);
@@ -52,10 +54,9 @@ export function writeTogether(pool: pg.Pool, tasks: readonly SharedTask[]): Prom
 export async function writeAlone(pool: pg.Pool, task: Task): Promise<Reply> {
   try {
     return await inTransaction(pool, async (connection) => {
-      const effects: Effects = { events: [], sids: [], grantIds: [] };
+      const effects = noEffects();
       if (task.changes.length > 1) await lockNamed(connection, task.changes);
       await applyInOrder(connection, task.changes, effects);
-      // The caller's events tell the cause, the others what followed from it.
       await appendEvents(connection, [...task.events, ...effects.events]);
       return { ended: { sids: effects.sids, grantIds: effects.grantIds } };
     });
@@ -63,6 +64,10 @@ export async function writeAlone(pool: pg.Pool, task: Task): Promise<Reply> {
     if (error instanceof Conflict) return { conflict: error.change };
     throw error;
   }
+}
+
+function noEffects(): Effects {
+  return { events: [], sids: [], grantIds: [] };
 }
 
 /** Thrown to undo a commit: the expectation of one of its changes did not hold. */
@@ -83,7 +88,7 @@ async function applyInOrder(connection: Connection, changes: readonly Change[], 
     if (run.length > 0) {
       const rows = new RowsAtHand();
       await rows.load(connection, run);
-      const failed = rows.applyAll(run);
+      const failed = rows.applyAll(run, effects);
       if (failed !== undefined) throw new Conflict(index + failed);
       await rows.write(connection);
       index += run.length;
@@ -119,7 +124,8 @@ async function applyByStatement(connection: Connection, change: Change, effects:
       await endSessions(connection, change, effects);
       return true;
     case 'end-grants':
-      await endGrants(connection, change, effects);
+      if ('grantId' in change.where) throw new TypeError('change: the ending of one grant is decided on rows at hand');
+      await endGrants(connection, change.where, change.ending, effects);
       return true;
     default:
       throw new TypeError(`change: expected a kind of change that store.ts lists, got ${JSON.stringify(change)}`);

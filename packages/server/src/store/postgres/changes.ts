@@ -19,10 +19,14 @@ const shared = [
   'touch-session',
 ] as const satisfies Change['change'][];
 
+/** The ending of one grant that is named; what other endings select is found by statements. */
+export type EndOneGrant = ChangeOf<'end-grants'> & { where: { grantId: string } };
+
 /** A change that can be decided on rows at hand. */
-export type SharedChange = ChangeOf<(typeof shared)[number]>;
+export type SharedChange = ChangeOf<(typeof shared)[number]> | EndOneGrant;
 
 /** Whether a change can be decided on rows at hand, together with those of other commits. */
 export function isShared(change: Change): change is SharedChange {
+  if (change.change === 'end-grants') return 'grantId' in change.where;
   return (shared as readonly string[]).includes(change.change);
 }

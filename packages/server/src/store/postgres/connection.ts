@@ -74,6 +74,20 @@ export async function withConnection<T>(pool: pg.Pool, work: (connection: Connec
   }
 }
 
+/** Runs `work`, which is one statement, as a transaction of its own; failures come out as they are. */
+export async function inStatement<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let isUsable = true;
+  try {
+    return await work(client);
+  } catch (error) {
+    isUsable = !isLost(error);
+    throw error;
+  } finally {
+    client.release(!isUsable);
+  }
+}
+
 /**
  * Runs `work` in a transaction and commits it; what it throws rolls back and comes out as it was thrown. Each statement has a snapshot of its own (READ
  * COMMITTED): what a statement locked, the next one sees as it is.

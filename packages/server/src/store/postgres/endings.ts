@@ -48,7 +48,6 @@ const endSessionsByUser = endSessionsWhere('user_id = $3 AND sid IS DISTINCT FRO
 const endBound = endGrantsWhere('g.sid = ANY($3::bytea[]) AND NOT g.offline');
 const endAllOfSession = endGrantsWhere('g.sid = $3');
 const endAllOfUser = endGrantsWhere('g.sid = ANY($3::bytea[]) OR (g.user_id = $4 AND g.sid IS DISTINCT FROM $5)');
-const endGrantById = endGrantsWhere('g.grant_id = $3');
 const endGrantsByUserAndClient = endGrantsWhere('g.user_id = $3 AND g.client_id = $4');
 const isUnended = 'SELECT 1 FROM sessions WHERE sid = $1 AND ended_at IS NULL';
 
@@ -83,17 +82,17 @@ export async function endSessions(
   tell(sessions, grants, ending, effects);
 }
 
-/** Ends grants, an event each. */
+/** Ends the grants of a session, or of a user at a client, an event each. One that is named ends with `grant-rows.ts`. */
 export async function endGrants(
   connection: Connection,
-  { where, ending }: ChangeOf<'end-grants'>,
+  where: { sid: string } | { userId: string; clientId: string },
+  ending: Ending,
   effects: Effects,
 ): Promise<void> {
   tell([], await select(), ending, effects);
 
   function select(): Promise<GrantRow[]> {
     const how = [ending.at, ending.reason];
-    if ('grantId' in where) return run(connection, endGrantById, [...how, packKey(where.grantId)]);
     if ('sid' in where) return run(connection, endAllOfSession, [...how, packKey(where.sid)]);
     return run(connection, endGrantsByUserAndClient, [...how, packKey(where.userId), packKey(where.clientId)]);
   }

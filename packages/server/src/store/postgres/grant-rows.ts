@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
-import { birthOf } from '../grant-birth.ts';
-import type { GrantRecord, Origin } from '../records.ts';
-import type { ChangeOf, SharedChange } from './changes.ts';
+import { type EndedGrant, grantEnded } from '../ending-events.ts';
+import { birthOf, type GrantBirth } from '../grant-birth.ts';
+import type { EndReason, GrantRecord, Origin } from '../records.ts';
+import type { ChangeOf, Effects, EndOneGrant, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { StartOver } from './failure.ts';
 import { packKey, unpackKey } from './key.ts';
@@ -19,7 +20,10 @@ type State = {
   replays: number;
   origin: string;
   isEnded: boolean;
+  /** Whether what a use changes is another than the row says. */
   isChanged: boolean;
+  /** How it ended, if that was just now. */
+  ended?: { at: number; reason: EndReason };
   /** Where it was used, if that was elsewhere than the row says. */
   moved?: Origin;
   /** The record it was created from, if that was just now. */
@@ -39,6 +43,8 @@ type StateRow = {
   is_ended: boolean;
 };
 
+type BirthRow = { grant_id: Buffer; sid: Buffer; user_id: Buffer; client_id: Buffer; birth: string };
+
 // An ending of the session waits until the grants created here are committed, and then finds them.
 const lockSessions =
   'SELECT sid FROM sessions WHERE sid = ANY($1::bytea[]) AND ended_at IS NULL ORDER BY sid FOR SHARE';
@@ -55,6 +61,11 @@ const moveGrants = `
   UPDATE grants g SET last_ip = a.ip, last_user_agent = a.user_agent
   FROM unnest($1::bytea[], $2::text[], $3::text[]) AS a(grant_id, ip, user_agent)
   WHERE g.grant_id = a.grant_id`;
+const endStates = `
+  UPDATE grant_state s SET ended_at = a.ended_at, end_reason = a.end_reason
+  FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS a(grant_id, ended_at, end_reason)
+  WHERE s.grant_id = a.grant_id`;
+const selectBirths = 'SELECT grant_id, sid, user_id, client_id, birth FROM grants WHERE grant_id = ANY($1::bytea[])';
 const insertStates = `
   INSERT INTO grant_state (grant_id, generation, seal_key_id, rotated_at, idle_at, last_used_at, uses, replays, origin, ends_at, ended_at, end_reason)
   SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[],
@@ -73,6 +84,8 @@ export class GrantRows {
   readonly #undo: UndoLog;
   readonly #states = new Map<string, State>();
   readonly #sessions = new Set<string>();
+  /** What the events of endings tell of the grants that are to end. */
+  readonly #births = new Map<string, EndedGrant>();
 
   constructor(undo: UndoLog) {
     this.#undo = undo;
@@ -82,10 +95,14 @@ export class GrantRows {
   async load(connection: Connection, changes: readonly SharedChange[]): Promise<void> {
     const sids = new Set<string>();
     const grantIds = new Set<string>();
+    const endingIds = new Set<string>();
     for (const change of changes) {
       if (change.change === 'create-grant') {
         sids.add(change.grant.sid);
         grantIds.add(change.grant.grantId);
+      } else if (change.change === 'end-grants') {
+        grantIds.add(change.where.grantId);
+        endingIds.add(change.where.grantId);
       } else if ('grantId' in change) grantIds.add(change.grantId);
     }
     if (sids.size > 0) {
@@ -95,6 +112,10 @@ export class GrantRows {
     if (grantIds.size > 0) {
       const rows = await run<StateRow>(connection, lockGrants, [[...grantIds].map(packKey)]);
       for (const row of rows) this.#states.set(unpackKey(row.grant_id), toState(row));
+    }
+    if (endingIds.size > 0) {
+      const rows = await run<BirthRow>(connection, selectBirths, [[...endingIds].map(packKey)]);
+      for (const row of rows) this.#births.set(unpackKey(row.grant_id), toEndedGrant(row));
     }
   }
 
@@ -119,6 +140,18 @@ export class GrantRows {
     return true;
   }
 
+  end({ where: { grantId }, ending }: EndOneGrant, effects: Effects): boolean {
+    const state = this.#states.get(grantId);
+    if (state === undefined || state.isEnded) return true;
+    const grant = state.born ?? this.#births.get(grantId);
+    if (grant === undefined) return true;
+    const { at, reason } = ending;
+    this.#undo.set(this.#states, grantId, { ...state, isEnded: true, ended: { at, reason } });
+    effects.grantIds.push(grantId);
+    effects.events.push(grantEnded(grant, ending));
+    return true;
+  }
+
   create({ grant }: ChangeOf<'create-grant'>): boolean {
     if (this.#states.has(grant.grantId) || !this.#sessions.has(grant.sid)) return false;
     this.#set(grant.grantId, {
@@ -139,11 +172,20 @@ export class GrantRows {
 
   /** Writes what was changed. Throws `StartOver` if the id of a new grant was taken meanwhile. */
   async write(connection: Connection): Promise<void> {
-    const changed = [...this.#states].filter(([, state]) => state.isChanged);
-    const kept = changed.filter(([, state]) => state.born === undefined);
-    const born = changed.filter(([, state]) => state.born !== undefined);
+    const states = [...this.#states];
+    const born = states.filter(([, state]) => state.born !== undefined);
+    const known = states.filter(([, state]) => state.born === undefined);
+    const kept = known.filter(([, state]) => state.isChanged);
+    const ended = known.filter(([, state]) => state.ended !== undefined);
     const moved = kept.filter(([, state]) => state.moved !== undefined);
     if (kept.length > 0) await count(connection, updateStates, stateColumns(kept));
+    if (ended.length > 0) {
+      await count(connection, endStates, [
+        ended.map(([grantId]) => packKey(grantId)),
+        ended.map(([, state]) => state.ended?.at),
+        ended.map(([, state]) => state.ended?.reason),
+      ]);
+    }
     if (moved.length > 0) {
       await count(connection, moveGrants, [
         moved.map(([grantId]) => packKey(grantId)),
@@ -159,8 +201,8 @@ export class GrantRows {
     const inserted = await count(connection, insertStates, [
       ...stateColumns(born),
       records.map((grant) => grant.endsAt),
-      records.map((grant) => grant.endedAt),
-      records.map((grant) => grant.endReason),
+      born.map(([, { ended, born: grant }]) => ended?.at ?? grant!.endedAt),
+      born.map(([, { ended, born: grant }]) => ended?.reason ?? grant!.endReason),
     ]);
     if (inserted !== born.length) throw new StartOver();
     await count(connection, insertGrants, [
@@ -189,6 +231,16 @@ export class GrantRows {
   #set(grantId: string, state: State): void {
     this.#undo.set(this.#states, grantId, { ...state, isChanged: true });
   }
+}
+
+function toEndedGrant(row: BirthRow): EndedGrant {
+  return {
+    grantId: unpackKey(row.grant_id),
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources: (JSON.parse(row.birth) as GrantBirth).resources,
+  };
 }
 
 function toState(row: StateRow): State {
@@ -220,7 +272,7 @@ function stateColumns(states: [string, State][]): unknown[] {
   ];
 }
 
-// A digest nobody can collide on purpose: else a thief could pick a user agent that keeps the owner's origin on display.
-function originDigest(origin: Origin): string {
+/** The digest of an origin, in hex. Nobody can collide it on purpose: else a thief could pick a user agent that keeps the owner's origin on display. */
+export function originDigest(origin: Origin): string {
   return hash('sha256', `${origin.ip}\n${origin.userAgent}`, 'hex').slice(0, 24);
 }

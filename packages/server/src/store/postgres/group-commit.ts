@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { StoreUnavailable } from '../store.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import { asStoreFailure, isLost, isRetried } from './failure.ts';
+import { onlyRotations, rotateInOneStatement } from './rotations.ts';
 
 type Waiting<T extends Task = Task> = { task: T; resolve(reply: Reply): void; reject(error: Error): void };
 
@@ -78,19 +79,36 @@ export class GroupCommit {
   }
 
   async #writeBatch(batch: readonly Waiting<SharedTask>[], attempt: number): Promise<void> {
+    let left = batch;
     try {
+      left = await this.#writeRotations(batch);
+      if (left.length === 0) return;
       const replies = await writeTogether(
         this.#writer,
-        batch.map(({ task }) => task),
+        left.map(({ task }) => task),
       );
-      for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
+      for (const [index, { resolve }] of left.entries()) resolve(replies[index]!);
       if (replies.some((reply) => 'ended' in reply)) this.#committed();
     } catch (error) {
-      if (isRetried(error) && attempt < tries) return this.#writeBatch(batch, attempt + 1);
+      if (isRetried(error) && attempt < tries) return this.#writeBatch(left, attempt + 1);
       // Without a connection none of them can be written; else the one that cannot be must not take the others with it.
-      if (batch.length === 1 || isLost(error)) for (const { reject } of batch) reject(asStoreFailure(error));
-      else for (const waiting of batch) await this.#writeBatch([waiting], 1);
+      if (left.length === 1 || isLost(error)) for (const { reject } of left) reject(asStoreFailure(error));
+      else for (const waiting of left) await this.#writeBatch([waiting], 1);
     }
+  }
+
+  /** Writes a batch of rotations alone in one statement. Returns those of which nothing was decided: of any other batch, all. */
+  async #writeRotations(batch: readonly Waiting<SharedTask>[]): Promise<readonly Waiting<SharedTask>[]> {
+    const rotations = onlyRotations(batch.map(({ task }) => task));
+    if (rotations === undefined) return batch;
+    const rotated = await rotateInOneStatement(this.#writer, rotations);
+    const left = batch.filter((waiting, index) => {
+      if (!rotated.has(rotations[index]!.grantId)) return true;
+      waiting.resolve({ ended: { sids: [], grantIds: [] } });
+      return false;
+    });
+    if (left.length < batch.length) this.#committed();
+    return left;
   }
 
   #nextAlone(): void {

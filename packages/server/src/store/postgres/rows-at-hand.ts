@@ -1,4 +1,4 @@
-import type { ChangeOf, SharedChange } from './changes.ts';
+import type { ChangeOf, Effects, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { GrantRows } from './grant-rows.ts';
 import { packKey, packText, unpackText } from './key.ts';
@@ -43,7 +43,7 @@ export class RowsAtHand {
   }
 
   /** Applies one change; false: its expectation did not hold, and nothing of it was applied. */
-  apply(change: SharedChange): boolean {
+  apply(change: SharedChange, effects: Effects): boolean {
     switch (change.change) {
       case 'rotate-grant':
         return this.#grants.rotate(change);
@@ -51,6 +51,8 @@ export class RowsAtHand {
         return this.#grants.touch(change);
       case 'count-replay':
         return this.#grants.countReplay(change);
+      case 'end-grants':
+        return this.#grants.end(change, effects);
       case 'create-grant':
         return this.#grants.create(change);
       case 'check':
@@ -66,10 +68,12 @@ export class RowsAtHand {
     }
   }
 
-  /** Applies all changes of a commit, or none: then the index of the first whose expectation did not hold. */
-  applyAll(changes: readonly SharedChange[]): number | undefined {
+  /**
+   * Applies all changes of a commit, or none: then the index of the first whose expectation did not hold. `effects` is what they brought about if all were applied.
+   */
+  applyAll(changes: readonly SharedChange[], effects: Effects): number | undefined {
     const mark = this.#undo.mark();
-    const failed = changes.findIndex((change) => !this.apply(change));
+    const failed = changes.findIndex((change) => !this.apply(change, effects));
     if (failed === -1) return undefined;
     this.#undo.undoTo(mark);
     return failed;
