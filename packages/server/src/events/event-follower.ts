@@ -1,8 +1,10 @@
 import type { EventRecord, Store } from '../store/store.ts';
 
-/** How many events are read at once, and how long commits are gathered before the next read. */
+/** How many events are read at once; how long commits are gathered before the next read: a while, longer where reading takes long, but never so long that an edge would notice. */
 const slice = 500;
 const gatherMs = 10;
+const gatherTimes = 8;
+const mostGatherMs = 60;
 
 /** Takes notice of new events. What it must do before anybody acts on them is awaited. */
 export type EventSubscriber = (events: readonly EventRecord[]) => void | Promise<void>;
@@ -17,6 +19,7 @@ export class EventFollower {
   #epoch = 0;
   #stop: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #tookMs = 0;
   #running: Promise<number> = Promise.resolve(0);
   #next: Promise<number> | undefined;
 
@@ -62,15 +65,20 @@ export class EventFollower {
   }
 
   #wake(): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer) return;
+    const waitMs = Math.min(mostGatherMs, Math.max(gatherMs, gatherTimes * this.#tookMs));
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.catchUp().catch(this.#onFailure);
-    }, gatherMs);
+    }, waitMs);
   }
 
   #read(): Promise<number> {
     this.#next = undefined;
-    this.#running = this.#readAll();
+    const beganMs = performance.now();
+    this.#running = this.#readAll().finally(() => {
+      this.#tookMs = performance.now() - beganMs;
+    });
     return this.#running;
   }
 
