@@ -106,16 +106,16 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
   const { client } = request;
   const facts = { clientId: client.clientId, grantId: code.grantId, userId: code.userId, sid: code.sid };
   const now = context.now();
-  const existing = await context.store.getGrant(code.grantId);
-  if (existing) return refuseSecondRedemption(context, request, existing, now);
-  if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
-  if (code.clientEpoch < client.epoch) return refuse('invalid_grant', 'client_cut_off', refused, { facts });
-  if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
-  const [session, user, consent] = await Promise.all([
+  const [existing, session, user, consent] = await Promise.all([
+    context.store.getGrant(code.grantId),
     context.store.getSession(code.sid),
     context.store.get('user', code.userId),
     client.consent === 'ask' ? context.store.get('consent', `${code.userId}/${code.clientId}`) : undefined,
   ]);
+  if (existing) return refuseSecondRedemption(context, request, existing, now);
+  if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
+  if (code.clientEpoch < client.epoch) return refuse('invalid_grant', 'client_cut_off', refused, { facts });
+  if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
   if (!session || !isSessionLive(session, now)) return refuse('invalid_grant', 'session_ended', refused, { facts });
   if (!user || user.disabled) return refuse('invalid_grant', 'user_disabled', refused, { facts });
   if (client.consent === 'ask' && !consent) return refuse('invalid_grant', 'consent_required', refused, { facts });
