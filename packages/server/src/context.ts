@@ -1,5 +1,6 @@
 import type { Seconds } from '@tessera/protocol';
 import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import type { EventFollower } from './events/event-follower.ts';
 import type { RefusalJournal } from './events/refusal-journal.ts';
@@ -32,6 +33,9 @@ export type Context = {
   now: () => Seconds;
   /** The time in milliseconds, for ids and measuring. */
   nowMs: () => number;
+  /** Milliseconds that only run on, whatever happens to the time: for how long something took. */
+  monotonicMs: () => number;
+  clock: Clock;
   log: Logger;
   metrics: Metrics;
 };

@@ -1,8 +1,10 @@
 import { largestAllowedSkew } from '@tessera/protocol';
 import type { Context } from './context.ts';
+import { EvenTime } from './even-time.ts';
+import { MaintenanceLease } from './maintenance-lease.ts';
 import { endingNow } from './sessions/ending.ts';
 import { tokensUntil } from './sessions/tokens-until.ts';
-import { type KeyRotationPolicy, readSigningKeys, rotateByCommand, rotateSigningKeys } from './tokens/key-rotation.ts';
+import { type KeyRotationPolicy, readSigningKeys, replaceMuteKeys, rotateSigningKeys } from './tokens/key-rotation.ts';
 import { signingAlgorithms } from './tokens/signing-keys.ts';
 
 /** The pause between two looks for lapsed sessions, in milliseconds, and how often the slower work is done. */
@@ -29,15 +31,16 @@ export async function keyRotationPolicy(context: Context): Promise<KeyRotationPo
  * is replaced at once.
  */
 export async function refreshSigningKeys(context: Context): Promise<void> {
-  context.signingKeys.load(await rotateSigningKeys(context, await keyRotationPolicy(context)));
-  const mute = signingAlgorithms.filter((algorithm) => context.signingKeys.currentKid(algorithm) === undefined);
-  if (mute.length === 0) return;
-  await rotateByCommand(context, mute, true, { kind: 'server' });
+  const policy = await keyRotationPolicy(context);
+  await context.signingKeys.reload(() => rotateSigningKeys(context, policy));
+  if (signingAlgorithms.every((algorithm) => context.signingKeys.currentKid(algorithm) !== undefined)) return;
+  await replaceMuteKeys(context, { kind: 'server' });
   await reloadSigningKeys(context);
 }
 
 /**
- * What must happen although nobody asks: lapsed sessions and grants are ended, with everyone told, before their rows go; keys rotate. In slices, while serving.
+ * What must happen although nobody asks: lapsed sessions and grants are ended, with everyone told, before their rows go; keys rotate. In slices, while serving. Of the processes
+ * on one store one does it at a time; when it is gone another takes over within half a minute. A clock that jumps ahead ends nothing until it has stayed there for a while.
  */
 export class Maintenance {
   readonly #context: Context;
@@ -45,12 +48,18 @@ export class Maintenance {
   #slowTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
+  readonly #lease: MaintenanceLease;
+  readonly #time: EvenTime;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#lease = new MaintenanceLease(context.store, context.now, context.random);
+    this.#time = new EvenTime(context.nowMs, context.monotonicMs);
   }
 
-  start(): void {
+  /** Asks for its turn, and from now on does the work when it has it. */
+  async start(): Promise<void> {
+    await this.#lease.hold();
     this.#lookAgainIn(pauseMs);
     this.#slowTimer = setInterval(() => this.#queue(() => this.#slowWork()), slowEveryMs).unref();
   }
@@ -97,6 +106,8 @@ export class Maintenance {
     clearTimeout(this.#lookTimer);
     clearInterval(this.#slowTimer);
     await this.#running;
+    // Left to lapse if it cannot be given back: others wait for that.
+    await this.#lease.release().catch(() => undefined);
   }
 
   #lookAgainIn(ms: number): void {
@@ -107,7 +118,7 @@ export class Maintenance {
   async #look(): Promise<void> {
     const startedMs = performance.now();
     try {
-      const ended = await this.endLapsed();
+      const ended = (await this.#isTurn()) ? await this.endLapsed() : 0;
       this.#lookAgainIn(ended >= slice ? 0 : Math.max(pauseMs, pausePerLook * (performance.now() - startedMs)));
     } catch (error) {
       this.#lookAgainIn(pauseMs);
@@ -116,8 +127,14 @@ export class Maintenance {
   }
 
   async #slowWork(): Promise<void> {
+    if (!(await this.#isTurn())) return reloadSigningKeys(this.#context);
     await refreshSigningKeys(this.#context);
     await this.sweep();
+  }
+
+  /** Whether this process is the one that does the work, and whether the time can be trusted with what is for good. */
+  async #isTurn(): Promise<boolean> {
+    return this.#time.look() && (await this.#lease.hold());
   }
 
   #queue(work: () => Promise<unknown>): void {
@@ -131,6 +148,6 @@ export class Maintenance {
 }
 
 /** Reads the signing keys again, for instance when another process changed them. */
-export async function reloadSigningKeys(context: Context): Promise<void> {
-  context.signingKeys.load(await readSigningKeys(context.store));
+export async function reloadSigningKeys(context: Pick<Context, 'signingKeys' | 'store'>): Promise<void> {
+  await context.signingKeys.reload(() => readSigningKeys(context.store));
 }

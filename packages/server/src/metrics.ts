@@ -1,9 +1,14 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The metrics of a process, as they travel to another. */
+export type CollectedMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 /** The server's Prometheus metrics. */
 export type Metrics = {
-  /** All of them, in the text format of Prometheus. */
+  /** All of them, those of the other processes of this server included, in the text format of Prometheus. */
   expose(): Promise<string>;
+  /** Those of this process, for another one that exposes them. */
+  collect(): Promise<CollectedMetrics>;
   contentType: string;
   tokensIssued: Counter<'grant_type'>;
   refreshes: Counter<'verdict'>;
@@ -16,13 +21,22 @@ export type Metrics = {
   timeRequest(endpoint: string): () => void;
 };
 
-/** Makes a registry of its own, so that several servers can live in one process. */
-export function createMetrics(): Metrics {
+/** Sums of the metrics of several processes; some of Node's own are averaged or left out, as they say of themselves. */
+export function addMetrics(metrics: readonly CollectedMetrics[]): Promise<CollectedMetrics> {
+  return AggregatorRegistry.aggregate([...metrics]).getMetricsAsJSON();
+}
+
+/** Makes a registry of its own, so that several servers can live in one process. `ofOthers`: the metrics of the other processes that serve the same port. */
+export function createMetrics(ofOthers?: () => Promise<CollectedMetrics[]>): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   return {
-    expose: () => registry.metrics(),
+    expose: async () => {
+      if (!ofOthers) return registry.metrics();
+      return AggregatorRegistry.aggregate([await registry.getMetricsAsJSON(), ...(await ofOthers())]).metrics();
+    },
+    collect: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
     tokensIssued: new Counter({
       name: 'tessera_tokens_issued_total',

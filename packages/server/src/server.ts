@@ -6,6 +6,7 @@ import type { Seconds } from '@tessera/protocol';
 import { type Logger, pino } from 'pino';
 import type { AdminDoor } from './admin/rest/admin-door.ts';
 import { adminResourceServer } from './admin-resource-server.ts';
+import { Clock, type TimeSource } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { applyDeclarations } from './config/declare.ts';
 import type { Context } from './context.ts';
@@ -18,7 +19,7 @@ import { fetchDoor } from './http/fetch-door.ts';
 import { nodeDoor } from './http/node-door.ts';
 import { basePath } from './http/page-output.ts';
 import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
-import { createMetrics } from './metrics.ts';
+import { type CollectedMetrics, createMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
 import { Passwords } from './secrets/password.ts';
 import { type Random, systemRandom } from './secrets/random.ts';
@@ -38,10 +39,14 @@ export type ServerOptions = {
   rootKeys?: RootKeys;
   /** Default: what the configuration says, SQLite in `<data>/tessera.db` or Postgres. The server closes it. */
   store?: Store;
-  /** The time in milliseconds. */
+  /** The time in milliseconds. Default: the database's clock, or this machine's where the store is embedded. */
   nowMs?: () => number;
+  /** The clocks of this machine, from which the default of `nowMs` is made; with `nowMs`, time runs on as that does. */
+  time?: TimeSource;
   random?: Random;
   log?: Logger;
+  /** Brings the metrics of the other processes that serve the same port, when there are any. */
+  metricsOfOthers?: () => Promise<CollectedMetrics[]>;
 };
 
 /** A server that is ready: it answers through `fetch` at once, and on a port after `listen`. */
@@ -64,14 +69,13 @@ const drainMs = 10_000;
 export async function createServer(options: ServerOptions): Promise<TesseraServer> {
   const { config } = options;
   const context = await createContext(options);
+  context.follower.subscribe((events) => takeNotice(context, events));
   await applyDeclarations(config, { ...context, now: context.now() });
   await rememberLifetimes(context);
   await refreshSigningKeys(context);
-  await context.follower.start();
-  context.follower.subscribe((events) => takeNotice(context, events));
   const feed = new RevocationFeed(context);
   const maintenance = new Maintenance(context);
-  maintenance.start();
+  await maintenance.start();
 
   let isDraining = false;
   const routed = { feed, isDraining: () => isDraining };
@@ -110,14 +114,14 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
       await maintenance.stop();
       await context.refusals.flush();
       context.follower.stop();
+      context.clock.stop();
       await context.store.close();
     },
   };
 }
 
 async function createContext(options: ServerOptions): Promise<Context> {
-  const { config, random = systemRandom, nowMs = Date.now } = options;
-  const now = (): Seconds => Math.floor(nowMs() / 1000);
+  const { config, random = systemRandom } = options;
   const log =
     options.log ?? pino({ level: config.logLevel, base: null, redact: ['*.password', '*.client_secret', '*.token'] });
   const logFailure = (error: unknown) => log.error({ error: String(error) }, 'the store could not be read or written');
@@ -125,14 +129,19 @@ async function createContext(options: ServerOptions): Promise<Context> {
   if (!options.rootKeys && !options.store) await assertRootKeysAtHand(config, process.env);
   const rootKeys = options.rootKeys ?? (await readRootKeys({ env: process.env, dataFolder: config.data, random }));
   const store = options.store ?? (await openStore(config, (message) => log.warn(message)));
-  let issuerEpoch = Number(
-    ((await store.get('setting', 'issuer_epoch'))?.value as { epoch?: number } | undefined)?.epoch ?? 0,
-  );
-  const follower = new EventFollower(store, nowMs, logFailure);
+  const { clock, nowMs, monotonicMs } = clocksOf(options, store, log);
+  const now = (): Seconds => Math.floor(nowMs() / 1000);
+  let issuerEpoch = 0;
+  const follower = new EventFollower(store, { nowMs, monotonicMs }, logFailure);
   follower.subscribe((events) => {
     for (const event of events)
       if (event.type === 'issuer.epoch_raised') issuerEpoch = Math.max(issuerEpoch, Number(event.data?.epoch));
   });
+  await clock.start();
+  // Before anything is read that is remembered: what changes from now on is noticed.
+  await follower.start();
+  const raised = (await store.get('setting', 'issuer_epoch'))?.value as { epoch?: number } | undefined;
+  issuerEpoch = Math.max(issuerEpoch, raised?.epoch ?? 0);
   return {
     config,
     store,
@@ -148,9 +157,22 @@ async function createContext(options: ServerOptions): Promise<Context> {
     random,
     now,
     nowMs,
+    monotonicMs,
+    clock,
     log,
-    metrics: createMetrics(),
+    metrics: createMetrics(options.metricsOfOthers),
   };
+}
+
+/** The time as the options say it, or by the database's clock and this machine's. */
+function clocksOf({ nowMs, time }: ServerOptions, store: Store, log: Logger) {
+  if (nowMs) {
+    const inHand = { wallMs: nowMs, monotonicMs: nowMs };
+    return { clock: new Clock(inHand, {}, log), nowMs, monotonicMs: nowMs };
+  }
+  const source = time ?? { wallMs: Date.now, monotonicMs: () => performance.now() };
+  const clock = new Clock(source, store, log);
+  return { clock, nowMs: clock.nowMs, monotonicMs: source.monotonicMs };
 }
 
 /** Drops what is at hand of records that changed, wherever they were changed. */

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
 import type { Input } from '../http/message.ts';
 import { answerRefusal, refuse } from '../http/refusal.ts';
+import { catchUp, isUpToDate } from '../up-to-date.ts';
 import type { Authorize } from './rest/operation-route.ts';
 
 /** Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with the scope. Source: RFC 6750 section 3.1, RFC 9449 section 7. */
@@ -20,6 +21,7 @@ export function authorizeAdmin(context: Context): Authorize {
       ip: '',
       onGone: () => undefined,
     };
+    if (!isUpToDate(context)) await catchUp(context);
     const presented = await presentedAccessToken(context, input, `${context.config.issuer}${pathname}`);
     if (presented.kind === 'refuse') return answerRefusal(context, input, 'admin', presented);
     const { claims, user } = presented;

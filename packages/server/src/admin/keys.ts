@@ -52,10 +52,9 @@ export async function revokeKey(
 }
 
 async function reload(context: AdminContext): Promise<Outcome<{ items: SigningKey[] }>> {
-  const records = await readSigningKeys(context.store);
   // This process goes on with them at once; the others hear of it by the event.
-  context.signingKeys.load(records);
-  return done({ items: viewKeys(records) });
+  await context.signingKeys.reload(() => readSigningKeys(context.store));
+  return done({ items: viewKeys(context.signingKeys.records) });
 }
 
 function viewKeys(records: readonly SigningKeyRecord[]): SigningKey[] {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { type AdminContext, done, type Outcome } from '../admin/operation.ts';
 import { adminResourceServer } from '../admin-resource-server.ts';
+import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { Registry } from '../registry.ts';
@@ -45,6 +46,11 @@ export async function withContext<T>(
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   const store = await openStore(config, (message) => terminal.err(message));
   try {
+    const clock = new Clock({ wallMs: terminal.nowMs, monotonicMs: () => performance.now() }, store, {
+      warn: (_facts, message) => terminal.err(message),
+      info: () => undefined,
+    });
+    await clock.measure();
     return await work({
       config,
       store,
@@ -53,8 +59,8 @@ export async function withContext<T>(
       registry: new Registry(store, [adminResourceServer(config.issuer)]),
       passwords: new Passwords(),
       random: systemRandom,
-      now: () => Math.floor(terminal.nowMs() / 1000),
-      nowMs: terminal.nowMs,
+      now: () => Math.floor(clock.nowMs() / 1000),
+      nowMs: clock.nowMs,
     });
   } finally {
     await store.close();

@@ -13,6 +13,7 @@ import { endingNow } from '../sessions/ending.ts';
 import { isSessionLive } from '../sessions/session.ts';
 import type { ClientRecord, SessionRecord } from '../store/records.ts';
 import { type IdTokenHint, readIdTokenHint } from '../tokens/id-token-hint.ts';
+import { readWithKeysOfNow } from '../tokens/key-of-now.ts';
 
 /** A sign-out on its way through the confirmation page. `back`: a registered address, `state` included. */
 type SignOutRequest = { clientId?: string; back?: string; uiLocales?: string };
@@ -33,7 +34,10 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
   if (input.method === 'POST')
     return redirect(`${context.config.issuer}/end-session?${new URLSearchParams(read.parameters)}`);
   const { id_token_hint, client_id, post_logout_redirect_uri, state, ui_locales } = read.parameters;
-  const hint = id_token_hint === undefined ? undefined : readIdTokenHint(context, id_token_hint);
+  const hint =
+    id_token_hint === undefined
+      ? undefined
+      : await readWithKeysOfNow(context, id_token_hint, () => readIdTokenHint(context, id_token_hint));
   const invalid = (description: string) =>
     refusalPage(context, input, 'end-session', refuse('invalid_request', 'parameter_invalid', description));
   if (id_token_hint !== undefined && !hint) return invalid('id_token_hint is not an ID token of this issuer');

@@ -9,10 +9,11 @@ export function healthEndpoint(): Output {
   return json(200, { status: 'ok' });
 }
 
-/** Readiness: the store answers and there are keys to sign with; a draining server is not ready. */
+/** Readiness: the store answers, this machine's clock goes with the database's, and there are keys to sign with; a draining server is not ready. */
 export async function readinessEndpoint(context: Context, isDraining: boolean): Promise<Output> {
   if (isDraining) return json(503, { status: 'draining' }, { 'retry-after': '5' });
   await context.store.position();
+  if (context.clock.isOff) return json(503, { status: 'clock off' }, { 'retry-after': '30' });
   const canSign = context.signingKeys.currentKid('ES256') !== undefined;
   return canSign ? json(200, { status: 'ready' }) : json(503, { status: 'no signing key' }, { 'retry-after': '5' });
 }

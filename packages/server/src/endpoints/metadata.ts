@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dpopAlgorithms } from '@tessera/protocol';
 import { passwordAcr } from '../authenticators/password.ts';
 import type { Context } from '../context.ts';
@@ -52,8 +53,14 @@ export async function metadataEndpoint(context: Context): Promise<Output> {
   });
 }
 
+/** How long, in milliseconds, the key set waits for a store that does not answer. */
+const catchUpMs = 500;
+
 /** The issuer's public keys. Source: RFC 7517 section 5. */
-export function jwksEndpoint(context: Context): Output {
+export async function jwksEndpoint(context: Context): Promise<Output> {
+  // Whoever asks may have met a key that another node made a moment ago. Without the store, what is known must do.
+  const caughtUp = context.follower.catchUp().catch(() => undefined);
+  await Promise.race([caughtUp, sleep(catchUpMs, undefined, { ref: false })]);
   return publicDocument(context.signingKeys.publicJwks(), 'application/jwk-set+json');
 }
 

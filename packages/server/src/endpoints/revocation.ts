@@ -7,6 +7,7 @@ import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { endingNow } from '../sessions/ending.ts';
 import type { ClientRecord } from '../store/records.ts';
 import { readAccessToken } from '../tokens/access-token.ts';
+import { readWithKeysOfNow } from '../tokens/key-of-now.ts';
 import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
 import { methodRefusal } from './token.ts';
 
@@ -57,7 +58,8 @@ async function revokeRefreshToken(
 }
 
 async function revokeAccessToken(context: Context, client: ClientRecord, token: string): Promise<Refusal | undefined> {
-  const claims = readAccessToken(context, await context.registry.resourceServers(), token);
+  const servers = await context.registry.resourceServers();
+  const claims = await readWithKeysOfNow(context, token, () => readAccessToken(context, servers, token));
   const now = context.now();
   if (!claims || claims.exp <= now) return undefined;
   const { grant_id: grantId, jti } = claims;

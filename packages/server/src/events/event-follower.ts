@@ -6,6 +6,12 @@ const gatherMs = 10;
 const gatherTimes = 8;
 const mostGatherMs = 60;
 
+/** How old, in milliseconds, what this process remembers of the store may be when it answers from it. */
+const freshMs = 1000;
+
+/** The clocks of a follower: the time, and one that only runs on. Both in milliseconds. */
+export type FollowerClocks = { nowMs(): number; monotonicMs(): number };
+
 /** Takes notice of new events. What it must do before anybody acts on them is awaited. */
 export type EventSubscriber = (events: readonly EventRecord[]) => void | Promise<void>;
 
@@ -13,19 +19,20 @@ export type EventSubscriber = (events: readonly EventRecord[]) => void | Promise
 export class EventFollower {
   readonly #store: Store;
   readonly #subscribers = new Set<EventSubscriber>();
-  readonly #nowMs: () => number;
+  readonly #clocks: FollowerClocks;
   readonly #onFailure: (error: unknown) => void;
   #position = 0;
   #epoch = 0;
+  #readAtMs = Number.NEGATIVE_INFINITY;
   #stop: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #tookMs = 0;
   #running: Promise<number> = Promise.resolve(0);
   #next: Promise<number> | undefined;
 
-  constructor(store: Store, nowMs: () => number, onFailure: (error: unknown) => void) {
+  constructor(store: Store, clocks: FollowerClocks, onFailure: (error: unknown) => void) {
     this.#store = store;
-    this.#nowMs = nowMs;
+    this.#clocks = clocks;
     this.#onFailure = onFailure;
   }
 
@@ -38,6 +45,14 @@ export class EventFollower {
   /** How far it has read, and in which epoch of the store. */
   get position(): { epoch: number; position: number } {
     return { epoch: this.#epoch, position: this.#position };
+  }
+
+  /**
+   * Whether the store was read just now. What a process remembers (clients, keys, cut-offs) rests on it having read the store's events; one that was frozen, or cut off from the
+   * store, must catch up before it answers.
+   */
+  get isFresh(): boolean {
+    return this.#clocks.monotonicMs() - this.#readAtMs <= freshMs;
   }
 
   /** Calls back with each slice of new events. Returns the end of it. */
@@ -84,14 +99,18 @@ export class EventFollower {
 
   async #readAll(): Promise<number> {
     for (;;) {
-      const asOfMs = this.#nowMs();
+      const asOfMs = this.#clocks.nowMs();
+      const readAtMs = this.#clocks.monotonicMs();
       const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
       const last = events.at(-1);
       if (last) {
         this.#position = last.position;
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber(events)));
       }
-      if (events.length < slice) return asOfMs;
+      if (events.length < slice) {
+        this.#readAtMs = readAtMs;
+        return asOfMs;
+      }
     }
   }
 }

@@ -46,7 +46,7 @@ export class RevocationFeed {
     onGone: (listener: () => void) => void,
   ): Promise<PollAnswer> {
     const limit = Math.min(mostSets, Math.max(1, request.maxEvents ?? 100));
-    const deadline = this.#context.nowMs() + waitMs;
+    const deadline = this.#context.monotonicMs() + waitMs;
     const receiverGone = { isGone: false, wake: () => {} };
     onGone(() => {
       receiverGone.isGone = true;
@@ -58,7 +58,7 @@ export class RevocationFeed {
       const place = this.#placeOf(request.ack ?? []);
       const found = await this.#after(receiver, place ?? 0, limit);
       const isIdle = found.entries.length === 0 && place !== undefined;
-      const remainingMs = deadline - this.#context.nowMs();
+      const remainingMs = deadline - this.#context.monotonicMs();
       if (isIdle && !request.returnImmediately && remainingMs > 0 && !this.#closed && !receiverGone.isGone) {
         await this.#sleep(remainingMs, receiverGone);
         continue;

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { PasswordQueueFull } from '../secrets/password.ts';
 import { StoreUnavailable } from '../store/store.ts';
+import { catchUp, isUpToDate } from '../up-to-date.ts';
 import type { Input, Output } from './message.ts';
 import { refusalPage } from './page-output.ts';
 import { answerRefusal, refuse } from './refusal.ts';
@@ -67,6 +68,7 @@ export function tooLarge(context: Context, input: Input): Output {
 
 async function answerRoute(context: Context, routed: Routed, route: Route, input: Input): Promise<Output> {
   try {
+    if (!route.isPlain && !isUpToDate(context)) await catchUp(context);
     return await route.answer(context, input, routed);
   } catch (error) {
     const isKnown = error instanceof StoreUnavailable || error instanceof PasswordQueueFull;

@@ -21,12 +21,13 @@ export type Routed = { feed: RevocationFeed; isDraining: () => boolean };
 
 /**
  * One route. `cors`: any origin may read it from script, since it takes no cookies. `page`: a person sees it, so refusals are pages. `methods`: what the route
- * takes; it answers others itself.
+ * takes; it answers others itself. `isPlain`: it is answered without anything the store holds, also while the store is away.
  */
 export type Route = {
   path: string;
   cors?: boolean;
   page?: boolean;
+  isPlain?: boolean;
   answer(context: Context, input: Input, routed: Routed): Output | Promise<Output>;
 };
 
@@ -37,9 +38,9 @@ export const routes: readonly Route[] = [
   { path: '/userinfo', cors: true, answer: userinfoEndpoint },
   { path: '/revoke', cors: true, answer: revocationEndpoint },
   { path: '/events/poll', answer: (context, input, { feed }) => revocationFeedEndpoint(context, feed, input) },
-  { path: '/.well-known/openid-configuration', cors: true, answer: metadataEndpoint },
-  { path: '/.well-known/oauth-authorization-server', cors: true, answer: metadataEndpoint },
-  { path: '/jwks', cors: true, answer: jwksEndpoint },
+  { path: '/.well-known/openid-configuration', isPlain: true, cors: true, answer: metadataEndpoint },
+  { path: '/.well-known/oauth-authorization-server', isPlain: true, cors: true, answer: metadataEndpoint },
+  { path: '/jwks', isPlain: true, cors: true, answer: jwksEndpoint },
   { path: '/authorize', page: true, answer: authorizationEndpoint },
   { path: '/authorize/continue', page: true, answer: continueEndpoint },
   { path: '/sign-in', page: true, answer: signInEndpoint },
@@ -49,9 +50,9 @@ export const routes: readonly Route[] = [
   { path: '/sign-out', page: true, answer: signOutEndpoint },
   { path: '/signed-out', page: true, answer: signedOutEndpoint },
   { path: '/account', page: true, answer: accountEndpoint },
-  { path: '/', page: true, answer: homeEndpoint },
-  { path: '/assets/tessera.css', answer: stylesheetEndpoint },
-  { path: '/health', answer: healthEndpoint },
+  { path: '/', page: true, isPlain: true, answer: homeEndpoint },
+  { path: '/assets/tessera.css', isPlain: true, answer: stylesheetEndpoint },
+  { path: '/health', isPlain: true, answer: healthEndpoint },
   { path: '/ready', answer: (context, _input, { isDraining }) => readinessEndpoint(context, isDraining()) },
-  { path: '/metrics', answer: metricsEndpoint },
+  { path: '/metrics', isPlain: true, answer: metricsEndpoint },
 ];

@@ -214,6 +214,11 @@ export interface Store {
    */
   sweep(bounds: { now: Seconds; endedBefore: Seconds; eventsBefore: Seconds; limit: number }): Promise<SweepResult>;
 
+  /**
+   * The database's clock, in milliseconds. Only where many nodes share a database: they go by its clock. An embedded one has that of its machine.
+   */
+  clockMs?(): Promise<number>;
+
   /** Waits for commits under way, then lets go of files and threads. */
   close(): Promise<void>;
 }

@@ -78,6 +78,20 @@ export async function readSigningKeys(store: Store): Promise<SigningKeyRecord[]>
 }
 
 /**
+ * Lets fresh keys sign at once for algorithms whose current key cannot be opened, because the root key it was encrypted under was refused. Of nodes that find that
+ * at the same time one replaces them: the others read again and find them replaced.
+ */
+export async function replaceMuteKeys(workshop: KeyWorkshop, actor: Actor): Promise<void> {
+  await changeKeys(workshop, async (keys, changes, events) => {
+    const mute = signingAlgorithms.filter(
+      (algorithm) =>
+        !keys.some((key) => key.algorithm === algorithm && key.state === 'current' && isOpenable(workshop, key)),
+    );
+    await addRotation(workshop, mute, true, actor, keys, changes, events);
+  });
+}
+
+/**
  * Begins a rotation now, by command: announces successors that will sign after `announceFor`, or, with `atOnce`, lets fresh keys sign immediately.
  * No request fails either way: verifiers fetch the key set again when they meet an unknown kid.
  */
@@ -87,26 +101,38 @@ export async function rotateByCommand(
   atOnce: boolean,
   actor: Actor,
 ): Promise<void> {
-  await changeKeys(workshop, async (keys, changes, events) => {
-    const now = workshop.now();
-    for (const algorithm of algorithms) {
-      const current = keys.find((key) => key.algorithm === algorithm && key.state === 'current');
-      const announced = keys.find((key) => key.algorithm === algorithm && key.state === 'next');
-      const next = announced && isOpenable(workshop, announced) ? announced : undefined;
-      // Encrypted under a root key that was refused since: it could never sign.
-      if (announced && !next) changes.push(putKey(announced, { state: 'retired', retiredAt: now }));
-      const successor = next ?? (await createKey(workshop, algorithm, atOnce ? 'current' : 'next'));
-      if (!next) {
-        changes.push({ change: 'put', kind: 'signing_key', expect: 'absent', record: successor });
-        events.push({ type: 'key.created', at: now, actor, data: { kid: successor.kid, algorithm } });
-      }
-      if (atOnce) {
-        if (next) changes.push(putKey(next, { state: 'current', activatedAt: now }));
-        if (current) changes.push(putKey(current, { state: 'retired', retiredAt: now }));
-        events.push({ type: 'key.activated', at: now, actor, data: { kid: successor.kid, algorithm } });
-      }
+  await changeKeys(workshop, (keys, changes, events) =>
+    addRotation(workshop, algorithms, atOnce, actor, keys, changes, events),
+  );
+}
+
+async function addRotation(
+  workshop: KeyWorkshop,
+  algorithms: readonly SigningAlgorithm[],
+  atOnce: boolean,
+  actor: Actor,
+  keys: readonly SigningKeyRecord[],
+  changes: Change[],
+  events: NewEvent[],
+): Promise<void> {
+  const now = workshop.now();
+  for (const algorithm of algorithms) {
+    const current = keys.find((key) => key.algorithm === algorithm && key.state === 'current');
+    const announced = keys.find((key) => key.algorithm === algorithm && key.state === 'next');
+    const next = announced && isOpenable(workshop, announced) ? announced : undefined;
+    // Encrypted under a root key that was refused since: it could never sign.
+    if (announced && !next) changes.push(putKey(announced, { state: 'retired', retiredAt: now }));
+    const successor = next ?? (await createKey(workshop, algorithm, atOnce ? 'current' : 'next'));
+    if (!next) {
+      changes.push({ change: 'put', kind: 'signing_key', expect: 'absent', record: successor });
+      events.push({ type: 'key.created', at: now, actor, data: { kid: successor.kid, algorithm } });
     }
-  });
+    if (atOnce) {
+      if (next) changes.push(putKey(next, { state: 'current', activatedAt: now }));
+      if (current) changes.push(putKey(current, { state: 'retired', retiredAt: now }));
+      events.push({ type: 'key.activated', at: now, actor, data: { kid: successor.kid, algorithm } });
+    }
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { grantEnd } from '../sessions/grant-end.ts';
 import type { GrantRecord, UserRecord } from '../store/records.ts';
 import { readAccessToken } from './access-token.ts';
+import { readWithKeysOfNow } from './key-of-now.ts';
 
 /** An access token judged at this moment. */
 export type LiveAccessToken =
@@ -17,7 +18,8 @@ export type LiveAccessToken =
 
 /** Judges an access token against everything it hangs on, as the store holds it now: expiry, single revocation, grant, session, user, client, epochs. */
 export async function liveAccessToken(context: Context, token: string): Promise<LiveAccessToken> {
-  const claims = readAccessToken(context, await context.registry.resourceServers(), token);
+  const servers = await context.registry.resourceServers();
+  const claims = await readWithKeysOfNow(context, token, () => readAccessToken(context, servers, token));
   if (!claims) return { live: false, reason: 'token_malformed' };
   const now = context.now();
   if (claims.exp <= now) return { live: false, reason: 'token_expired', claims };

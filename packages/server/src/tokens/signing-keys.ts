@@ -32,10 +32,23 @@ export class SigningKeys {
   #current = new Map<SigningAlgorithm, LoadedKey>();
   #records: SigningKeyRecord[] = [];
   #keysOpened = 0;
+  #loading: Promise<unknown> = Promise.resolve();
   readonly #remembered = new RememberedTokens({ sizeBytes: rememberedBytes, prefix: systemRandom(32) });
 
   constructor(rootKeys: RootKeys) {
     this.#rootKeys = rootKeys;
+  }
+
+  /** Reads the store's keys by `read` and takes them over. One at a time: what was read before must not replace what was read after. */
+  reload(read: () => Promise<readonly SigningKeyRecord[]>): Promise<void> {
+    const loading = this.#loading.then(async () => this.load(await read()));
+    this.#loading = loading.catch(() => undefined);
+    return loading;
+  }
+
+  /** Whether this process has met the key. */
+  knows(kid: string): boolean {
+    return this.#byKid.has(kid);
   }
 
   /** Takes over what the store holds. A key whose private half cannot be opened verifies but does not sign. */

@@ -167,6 +167,10 @@ class PostgresStore implements Store {
     return this.#read().findLapsed(now, limit);
   }
 
+  async clockMs() {
+    return this.#read().clockMs();
+  }
+
   onCommit(listener: () => void): () => void {
     // Wrapped, so that the same function registered twice is called twice and removed once.
     const entry = () => listener();

@@ -162,6 +162,14 @@ export class Reader {
     return readPosition(this.statements);
   }
 
+  /** The server's clock, in milliseconds. */
+  async clockMs(): Promise<number> {
+    const row = await this.statements.one<{ ms: number }>(
+      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
+    );
+    return row!.ms;
+  }
+
   findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
     return this.#lapsed.find(now, limit);
   }

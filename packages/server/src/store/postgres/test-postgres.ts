@@ -16,6 +16,8 @@ export type TestPostgres = {
   connectionString: string;
   /** Its first process, the parent of all others. */
   readonly pid: number | undefined;
+  /** The file of its socket, for what stands between it and a store. */
+  socket: string;
   /** Kills the server without any warning, like a crash, and starts it again. */
   crash(): Promise<void>;
   /** Stops it (new connections are refused) and starts it again. */
@@ -113,6 +115,7 @@ export async function startTestPostgres(
     get pid() {
       return server?.pid;
     },
+    socket: join(folder, '.s.PGSQL.5432'),
     start,
     stop: () => end('SIGINT'),
     async crash() {
