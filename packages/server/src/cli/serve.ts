@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { type Register, wholeNumber } from './command.ts';
-import { CommandFailure } from './failure.ts';
+import { explainListen } from './listen-failure.ts';
 import { count } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -10,6 +10,7 @@ type ServeOptions = {
   config?: string;
   data?: string;
   store?: string;
+  workers?: number | string;
   port?: number | string;
   host?: string;
   issuer?: string;
@@ -23,6 +24,7 @@ export const register: Register = (program, terminal) => {
       .option('--config <file>', 'the configuration file (default: tessera.config.* here)')
       .option('--data <folder>', 'the data folder: the store and the root keys')
       .option('--store <url>', 'a Postgres database for the store; with a password rather set TESSERA_STORE')
+      .option('--workers <number>', 'how many processes serve the port', wholeNumber)
       .option('--port <number>', 'the port to listen on', wholeNumber)
       .option('--host <address>', 'the address to listen on')
       .option('--issuer <url>', 'the issuer: the URL under which all can reach this server')
@@ -45,19 +47,17 @@ async function serve(terminal: Terminal, { config: file, ...overrides }: ServeOp
     const config = await readConfig({
       env: terminal.env,
       cwd: terminal.cwd,
-      overrides: overrides as { port?: number },
+      overrides: overrides as { port?: number; workers?: number },
       ...(file === undefined ? {} : { file }),
     });
-    const { createServer } = await import('../server.ts');
-    const server = await createServer({ config });
+    const running = await start(config, terminal);
     try {
-      const { url } = await server.listen().catch((error: unknown) => Promise.reject(explainListen(error, config)));
-      for (const line of startLines(config, url)) terminal.out(line);
+      for (const line of startLines(config, running)) terminal.out(line);
       terminal.out(`Ready: ${config.issuer}`);
       await stopped;
       terminal.out('Stopping: answering what is under way …');
     } finally {
-      await server.close();
+      await running.stop();
     }
     terminal.out('Stopped.');
   } finally {
@@ -65,12 +65,29 @@ async function serve(terminal: Terminal, { config: file, ...overrides }: ServeOp
   }
 }
 
-function startLines(config: Config, url: string): string[] {
+/** A server that is ready: where it listens, and the processes of it if there are several. */
+type Running = { url: string; pids?: number[]; stop(): Promise<void> };
+
+async function start(config: Config, terminal: Terminal): Promise<Running> {
+  if (config.workers > 1) return (await import('./workers/primary.ts')).startWorkers(config, terminal.err);
+  const { createServer } = await import('../server.ts');
+  const server = await createServer({ config });
+  try {
+    const { url } = await server.listen();
+    return { url, stop: () => server.close() };
+  } catch (error) {
+    await server.close();
+    throw explainListen(error, config);
+  }
+}
+
+function startLines(config: Config, { url, pids }: Running): string[] {
   const { clients, resourceServers, users } = config;
   const declared = `${count(clients.length, 'app')}, ${count(resourceServers.length, 'resource server')}, ${count(users.length, 'user')}`;
   return [
     'Tessera',
     `  listens on  ${url}`,
+    ...(pids === undefined ? [] : [`  workers     pid ${pids.join(', ')}`]),
     `  data        ${config.data}`,
     // Without the URL: it may hold a password.
     ...(config.store === undefined ? [] : ['  store       Postgres']),
@@ -78,19 +95,4 @@ function startLines(config: Config, url: string): string[] {
     `  metadata    ${config.issuer}/.well-known/openid-configuration`,
     `  admin API   ${config.issuer}/admin/api/openapi.json`,
   ];
-}
-
-function explainListen(error: unknown, { listen: { host, port } }: Config): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE')
-    return new CommandFailure(
-      `port ${port} on ${host} is in use by another program; stop it, or choose another with --port`,
-    );
-  if (code === 'EACCES')
-    return new CommandFailure(
-      `port ${port} on ${host} may not be used by this user; choose one above 1023 with --port`,
-    );
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new CommandFailure(`${host} is not an address of this machine; choose another with --host`);
-  return error;
 }

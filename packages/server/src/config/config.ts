@@ -17,6 +17,8 @@ export type Config = {
   data: string;
   /** The URL of a Postgres database to use instead of the embedded store. A secret: it may hold a password. */
   store?: string;
+  /** How many processes `tessera serve` runs on this port. */
+  workers: number;
   brand: { name: string; accent?: string; accentDark?: string; logo?: string };
   /** Addresses or CIDR ranges of reverse proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: string[];

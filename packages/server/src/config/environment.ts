@@ -4,7 +4,14 @@ import { serverShape } from './server-shape.ts';
 import { didYouMean } from './suggestion.ts';
 
 /** Settings that come from the command line. */
-export type Overrides = { issuer?: string; port?: number; host?: string; data?: string; store?: string };
+export type Overrides = {
+  issuer?: string;
+  port?: number;
+  host?: string;
+  data?: string;
+  store?: string;
+  workers?: number;
+};
 
 /** The environment variables that override the file, each with the key it overrides. */
 export const configVariables = {
@@ -13,6 +20,7 @@ export const configVariables = {
   TESSERA_HOST: 'listen.host',
   TESSERA_DATA: 'data',
   TESSERA_STORE: 'store',
+  TESSERA_WORKERS: 'workers',
   TESSERA_LOG_LEVEL: 'logLevel',
 } as const;
 
@@ -26,6 +34,7 @@ export type Override = {
   host?: string;
   data?: string;
   store?: string;
+  workers?: number;
   logLevel?: string;
 };
 
@@ -35,6 +44,7 @@ const shape = {
   host: serverShape.listen.unwrap().shape.host,
   data: serverShape.data,
   store: serverShape.store,
+  workers: serverShape.workers,
   logLevel: serverShape.logLevel,
 };
 
@@ -50,19 +60,31 @@ export function readEnvironment(
       path: [name],
       message: `unknown environment variable${didYouMean(name, known) || `; known: ${known.join(', ')}`}`,
     }));
-  const port = env.TESSERA_PORT;
   const raw = {
     issuer: env.TESSERA_ISSUER || undefined,
-    // A number where it is written as one; anything else is shown as it is.
-    port: port && /^\d{1,6}$/.test(port) ? Number(port) : port || undefined,
+    port: numberOrText(env.TESSERA_PORT),
     host: env.TESSERA_HOST || undefined,
     data: env.TESSERA_DATA || undefined,
     store: env.TESSERA_STORE || undefined,
+    workers: numberOrText(env.TESSERA_WORKERS),
     logLevel: env.TESSERA_LOG_LEVEL || undefined,
   };
-  const names = { issuer: 'ISSUER', port: 'PORT', host: 'HOST', data: 'DATA', store: 'STORE', logLevel: 'LOG_LEVEL' };
+  const names = {
+    issuer: 'ISSUER',
+    port: 'PORT',
+    host: 'HOST',
+    data: 'DATA',
+    store: 'STORE',
+    workers: 'WORKERS',
+    logLevel: 'LOG_LEVEL',
+  };
   const checked = checkOverride(raw, (key) => `TESSERA_${names[key]}`);
   return { override: checked.override, problems: [...problems, ...checked.problems] };
+}
+
+/** A number where it is written as one; anything else is shown as it is. */
+function numberOrText(value: string | undefined): number | string | undefined {
+  return value && /^\d{1,6}$/.test(value) ? Number(value) : value || undefined;
 }
 
 /** Checks what the command line overrides. */

@@ -201,12 +201,13 @@ describe('the environment and the command line', () => {
       TESSERA_PORT: '2',
       TESSERA_HOST: '192.0.2.2',
       TESSERA_DATA: 'env',
+      TESSERA_WORKERS: '4',
       TESSERA_LOG_LEVEL: 'debug',
     };
     const config = await read({ env });
     assert.deepEqual(
-      [config.issuer, config.listen, config.data, config.logLevel],
-      ['https://env.example', { host: '192.0.2.2', port: 2 }, join(cwd, 'env'), 'debug'],
+      [config.issuer, config.listen, config.data, config.workers, config.logLevel],
+      ['https://env.example', { host: '192.0.2.2', port: 2 }, join(cwd, 'env'), 4, 'debug'],
     );
     assert.equal((await read({ env: { TESSERA_ISSUER: '' } })).issuer, 'https://file.example');
   });
@@ -264,7 +265,7 @@ describe('the environment and the command line', () => {
     [{ TESSERA_LOGLEVEL: 'x' }, 'TESSERA_LOGLEVEL: unknown environment variable; did you mean "TESSERA_LOG_LEVEL"?'],
     [
       { TESSERA_SOMETHING_ELSE: 'x' },
-      'TESSERA_SOMETHING_ELSE: unknown environment variable; known: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_STORE, TESSERA_LOG_LEVEL, TESSERA_ROOT_KEYS, TESSERA_LAUNCHED',
+      'TESSERA_SOMETHING_ELSE: unknown environment variable; known: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_STORE, TESSERA_WORKERS, TESSERA_LOG_LEVEL, TESSERA_ROOT_KEYS, TESSERA_LAUNCHED',
     ],
     [{ TESSERA_PORT: '8080x' }, 'TESSERA_PORT: expected a whole number from 0 to 65535, got "8080x"'],
     [{ TESSERA_PORT: '70000' }, 'TESSERA_PORT: expected a whole number from 0 to 65535, got 70000'],
@@ -272,6 +273,7 @@ describe('the environment and the command line', () => {
       { TESSERA_ISSUER: 'http://a.example' },
       'TESSERA_ISSUER: "http://a.example" is http and not on loopback; use https',
     ],
+    [{ TESSERA_WORKERS: 'many' }, 'TESSERA_WORKERS: expected a whole number from 1 to 64, got "many"'],
     [
       { TESSERA_LOG_LEVEL: 'inf' },
       'TESSERA_LOG_LEVEL: expected "silent" or "error" or "warn" or "info" or "debug", got "inf"; did you mean "info"?',

@@ -17,7 +17,7 @@ export type ConfigSources = {
 
 /**
  * Reads the settings: the file, over it the environment (`TESSERA_ISSUER`, `TESSERA_PORT`, `TESSERA_HOST`, `TESSERA_DATA`, `TESSERA_STORE`,
- * `TESSERA_LOG_LEVEL`), over both the command line. Paths in the file are relative to the file, others to `cwd`; `data` comes back absolute.
+ * `TESSERA_WORKERS`, `TESSERA_LOG_LEVEL`), over both the command line. Paths in the file are relative to the file, others to `cwd`; `data` comes back absolute.
  *
  * A port given from outside takes a loopback http issuer of the file along when the two belonged together: when `listen.port` is absent or was the issuer's
  * port. Otherwise the issuer stays, because a differing port is deliberate (a proxy, a container). Port 0 never moves the issuer.
@@ -47,12 +47,13 @@ export async function readConfig({ file, env, overrides = {}, cwd = process.cwd(
 }
 
 function applyOverride(file: Record<string, unknown>, override: Override): Record<string, unknown> {
-  const { issuer, port, host, data, store, logLevel } = override;
+  const { issuer, port, host, data, store, workers, logLevel } = override;
   const result = { ...file };
   if (issuer !== undefined) result.issuer = issuer;
   else if (port !== undefined) result.issuer = movedIssuer(file, port);
   if (data !== undefined) result.data = data;
   if (store !== undefined) result.store = store;
+  if (workers !== undefined) result.workers = workers;
   if (logLevel !== undefined) result.logLevel = logLevel;
   if (port === undefined && host === undefined) return result;
   const listen = file.listen ?? {};

@@ -43,6 +43,7 @@ describe('defaults', () => {
       },
       keys: { rotateEvery: 7_776_000, announceFor: 86_400 },
       unknownScopes: 'drop',
+      workers: 1,
       eventRetention: 7_776_000,
       reuseEnds: 'grant',
       logLevel: 'info',

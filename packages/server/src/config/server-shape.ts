@@ -69,6 +69,10 @@ export const serverShape = {
     defaultText: 'the embedded database in `data`',
     example: 'postgres://tessera@db.example.com/tessera',
   }),
+  workers: wholeNumber(1, 64).default(1).meta({
+    description:
+      'How many processes serve the port, on one machine. About one for each core; each has its own connections to the store.',
+  }),
   brand: section({
     name: line(60).default('Tessera').meta({
       description: 'The name on sign-in pages and the console.',

@@ -40,7 +40,8 @@ const exampleResourceServer = {
 const head = [
   '# The settings of Tessera. A wrong one is refused at the start, with its key and what is allowed.',
   '# Lines that begin with # and a key are not in force; take the # away to use them. Times are whole seconds.',
-  '# Overridden from outside: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_LOG_LEVEL.',
+  '# Overridden from outside: TESSERA_ISSUER, TESSERA_PORT, TESSERA_HOST, TESSERA_DATA, TESSERA_STORE, TESSERA_WORKERS,',
+  '# TESSERA_LOG_LEVEL.',
 ];
 
 /** The lines of one key, not indented: its documentation, then the key, behind a `#` when it has no value. */
