@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer as createTcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
 import { type ConfigFile, createServer, parseConfig, type TesseraServer } from '@tessera/server';
@@ -9,6 +8,7 @@ import { systemRandom } from '../packages/server/src/secrets/random.ts';
 import { RootKeys } from '../packages/server/src/secrets/root-keys.ts';
 import { openSqliteStore } from '../packages/server/src/store/sqlite/open.ts';
 import type { EventRecord, Store } from '../packages/server/src/store/store.ts';
+import { freePort } from './free-port.ts';
 import { TestBrowser } from './test-browser.ts';
 
 /** A whole server in this process, with a store of its own and, unless it listens, the clock in the test's hand. */
@@ -282,15 +282,4 @@ export function slowed(store: Store, ms: number): Store {
 /** Redeems a refresh token of the public client. */
 export function refresh(test: TestServer, refreshToken: string, headers: Record<string, string> = {}) {
   return test.post('/token', { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'spa' }, headers);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createTcpServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
