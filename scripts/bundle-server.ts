@@ -16,7 +16,7 @@ const nodeModules: Plugin = {
   },
 };
 
-/** Bundles into that folder, in one piece: whoever looks there meanwhile finds all of it or nothing. `tessera.mjs` is the command; threads are files beside it. */
+/** Bundles into that folder, in one piece: whoever looks there meanwhile finds all of it or nothing. `tessera.mjs` is the command; threads and worker processes are files beside it. */
 export async function bundleServer(folder: string): Promise<void> {
   const unfinished = `${folder}.${process.pid}`;
   await build({
@@ -25,6 +25,7 @@ export async function bundleServer(folder: string): Promise<void> {
       tessera: 'src/cli/main.ts',
       writer: 'src/store/sqlite/writer.ts',
       checkpointer: 'src/store/sqlite/checkpointer.ts',
+      worker: 'src/cli/workers/worker.ts',
     },
     outdir: unfinished,
     outExtension: { '.js': '.mjs' },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bundleServer } from '../../scripts/bundle-server.ts';
 import { appsConfig, introspectAs, postAs, present, type Reach, revoke, signInApps } from '../apps.ts';
 import { type ServerProcess, startServerProcess } from '../crash/server-process.ts';
 import { freePort } from '../free-port.ts';
@@ -139,6 +140,15 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
     const pids = other.workers();
     await other.kill();
     await eventually(() => pids.every((pid) => !isAlive(pid)));
+  });
+
+  it('start from the bundle that is published too', async () => {
+    const bundle = join(folder, 'bundle');
+    await bundleServer(bundle);
+    const other = await startServerProcess(folder, { args: ['--port', '0'], program: join(bundle, 'tessera.mjs') });
+    assert.equal(other.workers().length, 3);
+    assert.equal((await fetch(`${other.url}/ready`)).status, 200);
+    assert.equal(await other.stop(), 0);
   });
 
   it('a port that is taken ends the start with one message, and no worker stays', async () => {

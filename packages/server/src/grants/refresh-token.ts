@@ -32,8 +32,10 @@ export const refreshToken: GrantHandler = {
         facts: { clientId: request.client.clientId },
       });
     const presented = openRefreshToken(context.rootKeys, text);
+    // Judged as of its arrival, however often and late it is read: a process that was frozen in between must not take a retry that came in time for a theft.
+    const now = context.now();
     for (let reading = 0; reading < mostReadings; reading++) {
-      const outcome = await judgeOnce(context, request, presented);
+      const outcome = await judgeOnce(context, request, presented, now);
       if (outcome !== 'conflict') return outcome;
       await sleep(reading);
     }
@@ -41,9 +43,8 @@ export const refreshToken: GrantHandler = {
   },
 };
 
-async function judgeOnce(context: Context, request: TokenRequest, presented: RefreshToken | undefined) {
+async function judgeOnce(context: Context, request: TokenRequest, presented: RefreshToken | undefined, now: Seconds) {
   const { client, dpop } = request;
-  const now = context.now();
   const { grant, user } = presented
     ? await context.store.getStanding({ grantId: presented.grantId, now })
     : { grant: undefined, user: undefined };

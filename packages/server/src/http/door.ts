@@ -68,7 +68,8 @@ export function tooLarge(context: Context, input: Input): Output {
 
 async function answerRoute(context: Context, routed: Routed, route: Route, input: Input): Promise<Output> {
   try {
-    if (!route.isPlain && !isUpToDate(context)) await catchUp(context);
+    if (!route.isPlain && !isUpToDate(context) && !(await isStillWanted(context, input)))
+      return plain(503, 'Nobody waits for this.', { 'retry-after': '1' });
     return await route.answer(context, input, routed);
   } catch (error) {
     const isKnown = error instanceof StoreUnavailable || error instanceof PasswordQueueFull;
@@ -93,6 +94,21 @@ async function answerRoute(context: Context, routed: Routed, route: Route, input
       ? refusalPage(context, input, route.path, refusal)
       : answerRefusal(context, input, route.path, refusal);
   }
+}
+
+/**
+ * Catches up with the store; false when the client went away meanwhile. A process that was frozen finds requests whose clients gave up long ago and asked elsewhere: a
+ * refresh token among them would look like one that was stolen.
+ */
+async function isStillWanted(context: Context, input: Input): Promise<boolean> {
+  let isWanted = true;
+  input.onGone(() => {
+    isWanted = false;
+  });
+  await catchUp(context);
+  // What the network has to say about the client is heard after this turn of the loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  return isWanted;
 }
 
 function withGeneralHeaders(context: Context, output: Output): Output {

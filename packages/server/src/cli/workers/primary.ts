@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/config.ts';
@@ -61,9 +62,11 @@ class Primary {
       quickEnds: 0,
     }));
     cluster.schedulingPolicy = cluster.SCHED_RR;
-    // Beside this file, with this file's ending, both from sources and built.
-    const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    cluster.setupPrimary({ exec: fileURLToPath(new URL(`./worker.${ending}`, import.meta.url)), args: [] });
+    // Beside this file, with this file's ending: from sources, built, and in the bundle, which carries it as a file of its own.
+    cluster.setupPrimary({
+      exec: fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url)),
+      args: [],
+    });
   }
 
   async start(): Promise<RunningWorkers> {

@@ -1,6 +1,8 @@
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { CollectedMetrics } from '../../metrics.ts';
-import { createServer, type TesseraServer } from '../../server.ts';
+import type { TesseraServer } from '../../server.ts';
 import { describeFailure } from '../failure.ts';
 import { explainListen } from '../listen-failure.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -27,7 +29,9 @@ process.on('SIGTERM', () => void stop());
 
 async function start(config: Config): Promise<void> {
   try {
-    server = createServer({ config, metricsOfOthers });
+    // As the command does: compiled once, not at each start.
+    if (import.meta.url.endsWith('.mjs')) enableCompileCache(join(import.meta.dirname, 'compiled'));
+    server = import('../../server.ts').then(({ createServer }) => createServer({ config, metricsOfOthers }));
     const { url } = await (await server).listen().catch((error) => Promise.reject(explainListen(error, config)));
     send({ kind: 'ready', url });
   } catch (error) {
