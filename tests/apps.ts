@@ -7,8 +7,8 @@ const password = 'correct horse battery staple';
 const passwordHash = '$argon2id$v=19$m=8,t=1,p=1$BQUFBQUFBQUFBQUFBQUFBQ$+QkpxyyJ8JxP6Xl7S16CHzK72HdvtyWyB9Bk4ESY6ZU';
 const clientIds = ['spa', 'web'] as const;
 
-/** Where a request goes: the issuer everybody knows, and the address of the process that is asked. */
-export type Reach = { issuer: string; url: string };
+/** Where a request goes: the issuer everybody knows, and the address of the process that is asked. `timeoutMs`: when the client gives up. */
+export type Reach = { issuer: string; url: string; timeoutMs?: number };
 
 /** An app signed in under a browser's session, with what it holds. */
 export type App = {
@@ -50,7 +50,11 @@ export function appsConfig(issuer: string): Record<string, unknown> {
 /** A browser whose requests to the issuer go to `reach` at the time. */
 export function browserAt(reach: () => Reach): TestBrowser {
   const { issuer } = reach();
-  return new TestBrowser(issuer, (request) => fetch(request.url.replace(issuer, reach().url), request));
+  return new TestBrowser(issuer, (request) => {
+    const { url, timeoutMs } = reach();
+    const signal = timeoutMs === undefined ? request.signal : AbortSignal.timeout(timeoutMs);
+    return fetch(new Request(request.url.replace(issuer, url), request), { signal });
+  });
 }
 
 /** An authorization code on its way to that app, through sign-in as it comes. */
@@ -109,7 +113,7 @@ export function introspectAs(reach: Reach, clientId: 'web' | 'orders-api', token
 
 /** Posts a form as that client and reads the answer. */
 export async function postAs(
-  { url }: Pick<Reach, 'url'>,
+  { url, timeoutMs }: Pick<Reach, 'url' | 'timeoutMs'>,
   path: string,
   clientId: string,
   form: Record<string, string>,
@@ -119,6 +123,7 @@ export async function postAs(
     method: 'POST',
     headers: isPublic ? {} : basic(clientId),
     body: new URLSearchParams({ ...form, ...(isPublic && { client_id: clientId }) }),
+    ...(timeoutMs !== undefined && { signal: AbortSignal.timeout(timeoutMs) }),
   });
   const text = await response.text();
   return {

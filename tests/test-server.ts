@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
 import { type ConfigFile, createServer, parseConfig, type TesseraServer } from '@tessera/server';
 import type { Logger } from 'pino';
+import type { TimeSource } from '../packages/server/src/clock.ts';
 import type { EventType } from '../packages/server/src/events/event-types.ts';
 import { systemRandom } from '../packages/server/src/secrets/random.ts';
 import { RootKeys } from '../packages/server/src/secrets/root-keys.ts';
@@ -105,6 +106,8 @@ export type TestServerOptions = {
   store?: Store;
   rootKeys?: RootKeys;
   log?: Logger;
+  /** The machine's clocks, instead of a time in the test's hand. */
+  time?: TimeSource;
 };
 
 /** Starts one. Close it at the end. */
@@ -119,12 +122,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const rootKeys = options.rootKeys ?? new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]);
   let offsetMs = 0;
   const startedMs = Date.now();
-  const nowMs = options.listen ? () => Date.now() + offsetMs : () => startedMs + offsetMs;
+  const nowMs = options.time
+    ? options.time.wallMs
+    : options.listen
+      ? () => Date.now() + offsetMs
+      : () => startedMs + offsetMs;
   const server = await createServer({
     config,
     store,
     rootKeys,
-    nowMs,
+    ...(options.time ? { time: options.time } : { nowMs }),
     random: systemRandom,
     ...(options.log && { log: options.log }),
   });

@@ -4,6 +4,12 @@ import { resolve } from 'node:path';
 
 const main = resolve(import.meta.dirname, '../../packages/server/src/cli/main.ts');
 
+/** What a test that fails leaves behind goes with it. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A real server in a process of its own, which a test may kill, freeze and wake. */
 export type ServerProcess = {
   pid: number;
@@ -30,7 +36,8 @@ export async function startServerProcess(folder: string, options: ServerProcessO
   const child = spawn(process.execPath, [...flags, program, 'serve', ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {},
+    // Nothing of this process's settings, which a server would take for its own.
+    env: { ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }) },
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const endBy = async (signal: NodeJS.Signals) => {
@@ -42,7 +49,8 @@ export async function startServerProcess(folder: string, options: ServerProcessO
     await exited;
     return child.exitCode;
   };
-  process.once('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   const output = await ready(child);
   return {
     pid: child.pid as number,

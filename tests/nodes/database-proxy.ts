@@ -38,7 +38,11 @@ export class DatabaseProxy {
 
   /** Cuts all connections there are. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      // The side of the node is TCP and can be reset; that of the database is a socket of this machine.
+      if (socket.remoteFamily === undefined) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   async close(): Promise<void> {

@@ -27,6 +27,7 @@ export type NodeOptions = { args?: readonly string[]; program?: string; preload?
 export class ServerNode {
   readonly number: number;
   readonly proxy: DatabaseProxy | undefined;
+  readonly #issuer: string;
   readonly #start: () => Promise<ServerProcess>;
   #process: ServerProcess | undefined;
   #starting: Promise<unknown> = Promise.resolve();
@@ -34,9 +35,10 @@ export class ServerNode {
   #url = 'http://127.0.0.1:9';
   isFrozen = false;
 
-  constructor(number: number, proxy: DatabaseProxy | undefined, start: () => Promise<ServerProcess>) {
+  constructor(number: number, proxy: DatabaseProxy | undefined, issuer: string, start: () => Promise<ServerProcess>) {
     this.number = number;
     this.proxy = proxy;
+    this.#issuer = issuer;
     this.#start = start;
   }
 
@@ -45,7 +47,7 @@ export class ServerNode {
   }
 
   get reach(): Reach {
-    return { issuer, url: this.#url };
+    return { issuer: this.#issuer, url: this.#url };
   }
 
   get isRunning(): boolean {
@@ -120,7 +122,7 @@ export class Nodes {
     const proxy = proxied ? await DatabaseProxy.start(this.postgres.socket) : undefined;
     if (proxy) this.#proxies.push(proxy);
     const store = proxy?.connectionString ?? this.postgres.connectionString;
-    const node = new ServerNode(this.all.length, proxy, () =>
+    const node = new ServerNode(this.all.length, proxy, issuer, () =>
       startServerProcess(this.#folder, { ...options, args: ['--port', '0', '--store', store, ...args] }),
     );
     this.all.push(node);
@@ -141,6 +143,11 @@ export class Nodes {
   /** Rows of one statement, past all nodes. */
   query<Row extends Record<string, unknown>>(sql: string): Promise<Row[]> {
     return query<Row>(this.postgres.connectionString, sql);
+  }
+
+  /** Sets the machine's clock of the nodes that were started with `skewed-clock.ts`, by that many seconds off. */
+  setClock(offsetSeconds: number): Promise<void> {
+    return writeFile(join(this.#folder, 'clock-offset'), String(offsetSeconds));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type App, introspectAs, present, signInApps } from '../apps.ts';
+import { pick, seeded, seedOf } from '../seeded.ts';
+import type { DatabaseProxy } from './database-proxy.ts';
+import { eventually } from './eventually.ts';
+import { checkStore } from './history.ts';
+import { Load, rounds } from './load.ts';
+import { Nodes, skipWithoutPostgres as skip } from './nodes.ts';
+
+const timeout = 120_000 + 60_000 * rounds;
+
+/** What may happen to the way between a node and its database, and when it is over. */
+const troubles: Record<string, (proxy: DatabaseProxy, random: () => number) => Promise<void>> = {
+  'slow by up to a fifth of a second each way': async (proxy, random) => {
+    proxy.disturb({ delayMs: random() * 200 });
+    await sleep(1500);
+  },
+  'stalled, and going on where it stood': async (proxy, random) => {
+    proxy.disturb({ stalled: true });
+    await sleep(500 + random() * 2000);
+  },
+  'cut again and again': async (proxy, random) => {
+    for (let cuts = 0; cuts < 4; cuts++) {
+      await sleep(random() * 400);
+      proxy.cut();
+    }
+  },
+  'stalled, and then cut: nobody knows what arrived': async (proxy, random) => {
+    proxy.disturb({ stalled: true });
+    await sleep(random() * 600);
+    proxy.cut();
+  },
+  'gone for a while': async (proxy) => {
+    proxy.disturb({ refused: true });
+    proxy.cut();
+    await sleep(1500);
+  },
+};
+
+it('A5 A13 D1 whatever happens between nodes and database under load: nothing acknowledged is lost, nothing ended lives, nobody honest is signed out', {
+  skip,
+  timeout,
+}, async (t) => {
+  const seed = seedOf(t);
+  const random = seeded(seed);
+  const nodes = await Nodes.start(2, { proxied: true });
+  await nodes.add();
+  const load = new Load(nodes, random);
+  try {
+    await load.begin(5);
+    for (let round = 0; round < rounds; round++)
+      for (const make of Object.values(troubles)) {
+        const proxy = pick(nodes.all.slice(0, 2), random).proxy as DatabaseProxy;
+        const trouble = make(proxy, random);
+        await sleep(200);
+        await Promise.race([load.endOne(), sleep(3000)]);
+        await trouble;
+        proxy.disturb({});
+        await sleep(300);
+      }
+    await load.stop();
+    for (const { url } of nodes.all) await eventually(async () => (await fetch(`${url}/ready`)).status === 200, 40_000);
+    await load.checkEnd(seed);
+    await checkStore(nodes);
+    const { history } = load;
+    t.diagnostic(
+      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'away')} told to come again, ${history.count('refresh', 'lost')} answers lost, ${history.endings} endings acknowledged`,
+    );
+    assert.ok(history.count('refresh', 'done') > 50);
+  } finally {
+    await load.stop();
+    await nodes.close();
+  }
+});
+
+it('a node that cannot reach the database is not ready and says 503 with Retry-After; the key set is still there; it heals by itself', {
+  skip,
+  timeout,
+}, async () => {
+  const nodes = await Nodes.start(1, { proxied: true });
+  try {
+    const { url, reach, proxy } = nodes.at(0);
+    const [app] = (await signInApps(() => reach, ['web'])) as [App];
+    proxy?.disturb({ refused: true });
+    proxy?.cut();
+    const answers: Record<string, { status: number; headers: Headers }> = {
+      ready: await fetch(`${url}/ready`),
+      introspect: await introspectAs(reach, 'orders-api', app.accessToken),
+      refresh: await present(reach, app, app.refreshToken),
+      account: await app.browser.request(`${reach.issuer}/account`),
+    };
+    for (const [name, { status, headers }] of Object.entries(answers))
+      assert.deepEqual([status, headers.has('retry-after')], [503, true], name);
+    for (const path of ['/health', '/jwks', '/.well-known/openid-configuration'])
+      assert.equal((await fetch(url + path)).status, 200, path);
+    proxy?.disturb({});
+    await eventually(async () => (await fetch(`${url}/ready`)).status === 200);
+    assert.equal((await present(reach, app, app.refreshToken)).status, 200);
+  } finally {
+    await nodes.close();
+  }
+});
