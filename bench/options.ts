@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { Extent, StoreName } from './scenarios/scenario.ts';
 
-/** How much of everything is done. */
+/**
+ * How much of everything is done. `takesLong`: whether the scenarios that take minutes are among those that run unasked. `few`, `many`: stored sessions; `sampled`: how many of them are used.
+ */
 export type Plan = Extent & {
   sessions: number;
   tokens: number;
@@ -9,6 +11,12 @@ export type Plan = Extent & {
   starts: number;
   idleSeconds: number;
   flushes: number;
+  takesLong: boolean;
+  few: number;
+  many: number;
+  sampled: number;
+  refreshes: number;
+  offered: { perSecond: number; seconds: number };
 };
 
 /**
@@ -38,17 +46,24 @@ const long: Plan = {
   starts: 11,
   idleSeconds: 5,
   flushes: 2000,
+  takesLong: true,
+  few: 10_000,
+  many: 2_000_000,
+  sampled: 10_000,
+  refreshes: 1_000_000,
+  offered: { perSecond: 5000, seconds: 30 },
 };
 const quick: Plan = {
   ...long,
   rounds: 3,
-  seconds: 1.2,
-  grants: 1500,
-  sessions: 2100,
+  seconds: 1,
+  grants: 1200,
+  sessions: 1800,
   tokens: 1500,
-  repeats: 30,
+  repeats: 20,
   starts: 5,
   flushes: 500,
+  takesLong: false,
 };
 const smoke: Plan = {
   rounds: 1,
@@ -62,16 +77,24 @@ const smoke: Plan = {
   starts: 1,
   idleSeconds: 0.1,
   flushes: 50,
+  takesLong: true,
+  few: 50,
+  many: 300,
+  sampled: 60,
+  refreshes: 300,
+  offered: { perSecond: 200, seconds: 1 },
 };
 
 /** How the bench is called. */
-export const usage = `usage: npm run bench -- [--quick] [--json] [--only SCENARIO,…] [--store sqlite,postgres] [--against URL [--pid PID,…]] [--folder FOLDER]
+export const usage = `usage: npm run bench -- [--quick] [--json] [--only SCENARIO,…] [--store sqlite,postgres] [--sessions NUMBER]
+                        [--against URL [--pid PID,…]] [--folder FOLDER]
 
-  --quick     short rounds, under ten minutes
+  --quick     short rounds, under ten minutes; without the scenarios of growth, which --only can add
   --smoke     50 operations of each scenario: tries the bench, measures nothing
   --json      one JSON object a line instead of the table
-  --only      these scenarios alone
+  --only      these scenarios alone; growth* stands for all whose names begin so
   --store     where the servers keep what they keep; by default both, Postgres if it is installed
+  --sessions  how many sessions are stored where growth is measured (default 2000000)
   --against   a server that runs already and declares bench/tessera-bench.yaml; with --pid the processor time of it and its database is counted
   --folder    where the servers' folders are made; it must be on a disk (default /var/tmp)`;
 
@@ -87,13 +110,15 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       against: { type: 'string' },
       pid: { type: 'string' },
       store: { type: 'string' },
+      sessions: { type: 'string' },
       folder: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) return 'help';
+  const plan = values.smoke ? smoke : values.quick ? quick : long;
   return {
-    plan: values.smoke ? smoke : values.quick ? quick : long,
+    plan: { ...plan, ...(values.sessions !== undefined && { many: wholeNumber('--sessions', values.sessions) }) },
     asJson: values.json === true,
     only: list(values.only),
     against: values.against?.replace(/\/$/, ''),
@@ -110,4 +135,10 @@ function list(text: string | undefined): string[] | undefined {
 function storeName(text: string): StoreName {
   if (text === 'sqlite' || text === 'postgres') return text;
   throw new Error(`--store: "${text}" is neither sqlite nor postgres`);
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  throw new Error(`${name}: "${text}" is no whole number above 0`);
 }

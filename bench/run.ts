@@ -5,10 +5,15 @@ import { signInForCookie } from './load/code-flow.ts';
 import { Caller, describeTarget, type Target } from './load/target.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
+import { Populations } from './population/populations.ts';
 import { tellProgress } from './progress.ts';
 import { type Row, tableHead, tableLines } from './report.ts';
+import { runBytesPerSession } from './scenarios/bytes-per-session.ts';
+import { runCommitUnderLoad } from './scenarios/commit-under-load.ts';
 import { runDiskFlush } from './scenarios/disk-flush.ts';
 import { runRevocation, runVerification } from './scenarios/edge.ts';
+import { growthNames, runGrowth } from './scenarios/growth.ts';
+import { runMillionRefreshes } from './scenarios/million-refreshes.ts';
 import { runScenario, type Targets } from './scenarios/run-scenario.ts';
 import type { StoreName } from './scenarios/scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
@@ -18,21 +23,23 @@ import { startServers } from './subjects/start-servers.ts';
 import { pinGenerator } from './subjects/start-subject.ts';
 
 const edgeCounts = [1, 10, 100];
-const allNames = [
+const longNames = [...growthNames, 'commit_under_load', 'million_refreshes'];
+const ofServers = [
   ...scenarios.map((scenario) => scenario.name),
   'edge_verify_first',
   'edge_verify_remembered',
   ...edgeCounts.map((count) => `revocation_to_refusal_${count}`),
   'cold_start',
   'idle_memory',
-  'disk_flush',
 ];
+const allNames = [...ofServers, 'disk_flush', 'bytes_per_session', ...longNames];
 
 /** Runs the benchmarks: starts the servers, measures, prints, stops what it started. See docs/performance.md for how to read the figures. */
 async function main(options: BenchOptions): Promise<void> {
-  const unknown = options.only?.find((name) => !allNames.includes(name));
+  const unknown = options.only?.find((asked) => !allNames.some((name) => isNamed(name, asked)));
   if (unknown !== undefined) throw new Error(`--only: "${unknown}" is none of ${allNames.join(', ')}`);
-  const isAsked = (name: string) => options.only?.includes(name) ?? true;
+  const isUsual = (name: string) => options.plan.takesLong || !longNames.includes(name);
+  const isAsked = (name: string) => options.only?.some((asked) => isNamed(name, asked)) ?? isUsual(name);
   const print = (rows: readonly Row[]) => {
     for (const row of rows)
       if (isAsked(row.scenario)) console.log(options.asJson ? JSON.stringify(row) : tableLines(row));
@@ -43,6 +50,10 @@ async function main(options: BenchOptions): Promise<void> {
   if (options.against === undefined) await measureOwn(bench);
   else await measureRunning(bench, options.against);
   tellProgress('done');
+}
+
+function isNamed(name: string, asked: string): boolean {
+  return asked.endsWith('*') ? name.startsWith(asked.slice(0, -1)) : name === asked;
 }
 
 type Bench = { options: BenchOptions; isAsked(name: string): boolean; print(rows: readonly Row[]): void };
@@ -56,8 +67,20 @@ async function measureOwn(bench: Bench): Promise<void> {
   // Also when it is interrupted; the servers were stopped just before.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   if (isAsked('disk_flush')) print([runDiskFlush(folder, options.plan.flushes, first)]);
-  await measureStore(bench, first, folder, true);
-  for (const store of others) await measureStore(bench, store, folder, false);
+  const populations = new Populations(folder);
+  try {
+    for (const store of [first, ...others]) {
+      await measureStore(bench, store, folder, store === first);
+      await measureGrowth(bench, store, populations);
+      if (isAsked('million_refreshes')) {
+        tellProgress(`${store}: million_refreshes`);
+        print([await runMillionRefreshes(store, folder, options.plan.refreshes)]);
+      }
+      await populations.remove(store);
+    }
+  } finally {
+    for (const store of [first, ...others]) await populations.remove(store);
+  }
 }
 
 function storesOf({ stores }: BenchOptions): readonly StoreName[] {
@@ -67,10 +90,33 @@ function storesOf({ stores }: BenchOptions): readonly StoreName[] {
   return ['sqlite'];
 }
 
+/** What needs many stored sessions. */
+async function measureGrowth(bench: Bench, store: StoreName, populations: Populations): Promise<void> {
+  const { options, isAsked, print } = bench;
+  const { few, many, sampled, offered, takesLong } = options.plan;
+  const growth = growthNames.filter(isAsked);
+  if (growth.length > 0) {
+    const grown = [await populations.of(store, few, sampled), await populations.of(store, many, sampled)];
+    tellProgress(`${store}: ${growth.join(', ')}`);
+    print(await runGrowth(store, grown, options.plan, isAsked));
+  }
+  if (isAsked('bytes_per_session')) {
+    const population = await populations.of(store, takesLong ? many : few, sampled);
+    tellProgress(`${store}: bytes_per_session`);
+    print([await runBytesPerSession(store, population)]);
+  }
+  if (isAsked('commit_under_load') && store === 'sqlite') {
+    const population = await populations.of(store, many, sampled);
+    tellProgress(`${store}: commit_under_load, ${offered.seconds} s`);
+    print([await runCommitUnderLoad(population, offered)]);
+  }
+}
+
 /** All scenarios on one store; with `isFirst` those too for which the store hardly matters. */
 async function measureStore(bench: Bench, store: StoreName, folder: string, isFirst: boolean): Promise<void> {
   const { options, isAsked, print } = bench;
   const { plan } = options;
+  if (!ofServers.some(isAsked)) return;
   tellProgress(`${store}: starting the servers, ${plan.sessions} sessions each`);
   const servers = await startServers({ store, folder, sessions: plan.sessions, withLimit: isFirst });
   try {

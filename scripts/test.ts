@@ -25,7 +25,7 @@ if (chromiumPath === undefined)
 if (findPostgres() === undefined)
   missing.push({
     what: 'No Postgres server. Debian: apt-get install postgresql; elsewhere set POSTGRES_BIN to the folder of its programs.',
-    files: chosen.filter((file) => /postgres|open-store|tests\/nodes\/(?!workers|history)/.test(file)),
+    files: chosen.filter((file) => /postgres|open-store|storage-bounded|tests\/nodes\/(?!workers|history)/.test(file)),
   });
 for (const { what, files } of missing) {
   if (files.length === 0) continue;

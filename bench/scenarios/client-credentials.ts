@@ -21,4 +21,7 @@ function scenario(name: string, { audience, scope }: { audience: string; scope: 
 export const clientCredentials = scenario('client_credentials', declared.orders);
 
 /** The same, signed with RS256. */
-export const clientCredentialsRs256 = scenario('client_credentials_rs256', declared.ledger);
+export const clientCredentialsRs256: Scenario = {
+  ...scenario('client_credentials_rs256', declared.ledger),
+  onceForAllStores: true,
+};

@@ -1,7 +1,7 @@
 import { median } from '../measure/distribution.ts';
 import { type About, type Row, rounded, rowOfFigure, rowOfTimes, withRatios } from '../report.ts';
 import type { EdgeResult, EdgeTask, VerifyRound } from '../subjects/edges.ts';
-import { programCommand, startProgram, stopProgram } from '../subjects/start-subject.ts';
+import { programCommand, runProgram } from '../subjects/start-subject.ts';
 import type { StoreName } from './scenario.ts';
 
 /** Verification at the edge: the first time a token is seen, and when it was seen before. `limit`: the signature alone. */
@@ -39,23 +39,8 @@ export async function runRevocation(
   );
 }
 
-async function runEdges(task: EdgeTask, where: 'first' | 'others'): Promise<EdgeResult> {
-  const command = programCommand('edges.ts', JSON.stringify(task), where);
-  let stop: () => Promise<void> = async () => undefined;
-  try {
-    return await new Promise<EdgeResult>((resolve, reject) => {
-      const child = startProgram(command, (message) => {
-        const { result, failed } = message as { result?: EdgeResult; failed?: string };
-        if (result) resolve(result);
-        else reject(new Error(`the edges failed: ${failed}`));
-      });
-      child.once('error', reject);
-      child.once('exit', (code) => reject(new Error(`the edges stopped with ${code}`)));
-      stop = () => stopProgram(child);
-    });
-  } finally {
-    await stop();
-  }
+function runEdges(task: EdgeTask, where: 'first' | 'others'): Promise<EdgeResult> {
+  return runProgram(programCommand('edges.ts', JSON.stringify(task), where), 'the edges');
 }
 
 function rowOfVerification(about: About, rounds: readonly VerifyRound[]): Row {

@@ -1,6 +1,6 @@
 import { basicAuthorization, declared } from '../declared.ts';
 import { obtainTokens } from './obtain-tokens.ts';
-import type { Scenario } from './scenario.ts';
+import type { Prepared, Scenario } from './scenario.ts';
 
 const headers = { authorization: basicAuthorization(declared.api) };
 
@@ -10,13 +10,19 @@ export const introspect: Scenario = {
   subjects: ['tessera', 'oidc-provider'],
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.reports);
-    const forms = tokens.map((one) => `token=${one.access_token}`);
-    let next = 0;
-    return {
-      operation: async (caller) => {
-        const answer = await caller.post(target.endpoints.introspect, forms[next++ % forms.length] as string, headers);
-        return answer.status === 200 && answer.body.includes('"active":true');
-      },
-    };
+    return introspections(tokens.map((one) => one.access_token));
   },
 };
+
+/** Questions about these access tokens in turn. */
+export function introspections(accessTokens: readonly string[]): Prepared {
+  const forms = accessTokens.map((token) => `token=${token}`);
+  let next = 0;
+  return {
+    operation: async (caller) => {
+      const form = forms[next++ % forms.length] as string;
+      const answer = await caller.post(caller.target.endpoints.introspect, form, headers);
+      return answer.status === 200 && answer.body.includes('"active":true');
+    },
+  };
+}

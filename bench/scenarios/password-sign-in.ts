@@ -7,7 +7,6 @@ export const passwordSignIn: Scenario = {
   name: 'password_sign_in',
   subjects: ['tessera', 'oidc-provider', 'limit'],
   onceForAllStores: true,
-  longer: 2,
   smokeOperations: 10,
   async prepare({ usernames, endpoints }) {
     let next = 0;

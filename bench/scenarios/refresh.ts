@@ -1,5 +1,6 @@
 import { basicAuthorization, declared } from '../declared.ts';
-import type { Target } from '../load/target.ts';
+import type { Tokens } from '../load/code-flow.ts';
+import type { Caller } from '../load/target.ts';
 import { obtainTokens } from './obtain-tokens.ts';
 import { type Prepared, type Scenario, Turn } from './scenario.ts';
 
@@ -12,10 +13,7 @@ export const refresh: Scenario = {
   subjects: ['tessera', 'oidc-provider'],
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.orders);
-    return rotations(
-      target,
-      tokens.map((one) => one.refresh_token),
-    );
+    return rotations(tokens.map((one) => one.refresh_token));
   },
 };
 
@@ -29,17 +27,22 @@ export const refreshOneCaller: Scenario = {
 };
 
 /** Rotations of these refresh tokens in turn. */
-export function rotations({ endpoints }: Target, refreshTokens: readonly string[]): Prepared {
+export function rotations(refreshTokens: readonly string[]): Prepared {
   const turn = new Turn(refreshTokens);
   return {
     operation: async (caller) => {
       const token = turn.take();
-      const form = `grant_type=refresh_token&refresh_token=${token}&resource=${resource}`;
-      const answer = await caller.post(endpoints.token, form, headers);
-      if (answer.status !== 200) return false;
-      const next = JSON.parse(answer.body) as { refresh_token: string; id_token?: string };
+      const next = token === undefined ? undefined : await rotate(caller, token);
+      if (!next) return false;
       turn.putBack(next.refresh_token);
       return next.refresh_token !== token && next.id_token !== undefined;
     },
   };
+}
+
+/** One rotation; undefined when it was refused. */
+export async function rotate(caller: Caller, refreshToken: string): Promise<Tokens | undefined> {
+  const form = `grant_type=refresh_token&refresh_token=${refreshToken}&resource=${resource}`;
+  const answer = await caller.post(caller.target.endpoints.token, form, headers);
+  return answer.status === 200 ? (JSON.parse(answer.body) as Tokens) : undefined;
 }

@@ -18,7 +18,7 @@ export async function runScenario(
 ): Promise<Row[]> {
   const extent = { ...usual, callers: scenario.callers ?? usual.callers };
   const limit: RoundLimit = {
-    milliseconds: extent.seconds * 1000 * (scenario.longer ?? 1),
+    milliseconds: extent.seconds * 1000,
     operations: Math.min(extent.operations, scenario.mostOperations ?? Number.POSITIVE_INFINITY),
   };
   const subjects: Contender<SubjectName>[] = [];

@@ -32,8 +32,6 @@ export type Scenario = {
   measured?: 'ops' | 'ms';
   /** The most operations of a round, where each uses something up. */
   mostOperations?: number;
-  /** How much longer than usual its rounds are. */
-  longer?: number;
   /** The most operations of a smoke run, where one takes long. */
   smokeOperations?: number;
 };

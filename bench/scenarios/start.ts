@@ -1,13 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytesOf } from '../measure/cpu-time.ts';
-import { type About, type Row, rowOfFigure, rowOfTimes, withRatios } from '../report.ts';
+import { type Row, rowOfFigure, rowOfTimes, withRatios } from '../report.ts';
 import { freePort, startSubject } from '../subjects/start-subject.ts';
 import type { StoreName, SubjectName } from './scenario.ts';
 
 /** A server that can be started again on the folder, and the database, it had. `readyPath`: what it answers once it can serve. */
-export type Startable = { name: SubjectName; program: string; folder: string; readyPath: string; store?: string };
+export type Startable<Name = SubjectName> = {
+  name: Name;
+  program: string;
+  folder: string;
+  readyPath: string;
+  store?: string;
+};
 
-const mebibyte = 1024 * 1024;
+/** How long its starts took, and what the last process held after some idle seconds. */
+export type Starts = { startsMs: number[]; idleBytes: number };
+
+/** Bytes of a MiB. */
+export const mebibyte = 1024 * 1024;
 
 /** `cold_start`: from starting the process to the first answer that it is ready, in turns. `idle_memory`: what the last process of each holds after that many idle seconds. */
 export async function runStarts(
@@ -15,36 +25,42 @@ export async function runStarts(
   startables: readonly Startable[],
   extent: { repeats: number; idleSeconds: number },
 ): Promise<Row[]> {
-  const times = new Map<SubjectName, number[]>(startables.map(({ name }) => [name, []]));
-  const memory: Row[] = [];
+  const measured = [...(await measureStarts(startables, extent))];
+  const starts = measured.map(([subject, { startsMs }]) =>
+    rowOfTimes({ scenario: 'cold_start', store, subject }, startsMs, 0),
+  );
+  const memory = measured.map(([subject, { idleBytes }]) =>
+    rowOfFigure({ scenario: 'idle_memory', store, subject }, 'MiB', idleBytes / mebibyte),
+  );
+  return [...withRatios(starts), ...withRatios(memory)];
+}
+
+/** Starts them in turns, again and again. */
+export async function measureStarts<Name>(
+  startables: readonly Startable<Name>[],
+  extent: { repeats: number; idleSeconds: number },
+): Promise<Map<Name, Starts>> {
+  const measured = new Map<Name, Starts>(startables.map(({ name }) => [name, { startsMs: [], idleBytes: Number.NaN }]));
   for (let repeat = 0; repeat < extent.repeats; repeat++)
-    for (const { name, readyPath, program, ...where } of startables) {
+    for (const { name, program, readyPath, folder, store } of startables) {
       const port = await freePort();
       const startedMs = performance.now();
-      const starting = startSubject(program, {
-        port,
-        sessions: 0,
-        folder: where.folder,
-        ...(where.store && { store: where.store }),
-      });
+      const starting = startSubject(program, { port, sessions: 0, folder, ...(store !== undefined && { store }) });
       // Nobody may miss that it failed while the other is awaited.
       starting.catch(() => undefined);
       const answering = firstAnswer(`http://127.0.0.1:${port}${readyPath}`, startedMs);
       const subject = await starting;
+      const starts = measured.get(name) as Starts;
       try {
-        times.get(name)?.push(await answering);
-        if (repeat === extent.repeats - 1)
-          memory.push(
-            await idleMemory({ scenario: 'idle_memory', store, subject: name }, subject.pid, extent.idleSeconds),
-          );
+        starts.startsMs.push(await answering);
+        if (repeat < extent.repeats - 1) continue;
+        await sleep(extent.idleSeconds * 1000);
+        starts.idleBytes = residentBytesOf(subject.pid) ?? Number.NaN;
       } finally {
         await subject.stop();
       }
     }
-  const starts = startables.map(({ name }) =>
-    rowOfTimes({ scenario: 'cold_start', store, subject: name }, times.get(name) ?? [], 0),
-  );
-  return [...withRatios(starts), ...withRatios(memory)];
+  return measured;
 }
 
 async function firstAnswer(url: string, startedMs: number): Promise<number> {
@@ -54,9 +70,4 @@ async function firstAnswer(url: string, startedMs: number): Promise<number> {
     await sleep(4);
   }
   throw new Error(`${url} did not answer within 30 s`);
-}
-
-async function idleMemory(about: About, pid: number, idleSeconds: number): Promise<Row> {
-  await sleep(idleSeconds * 1000);
-  return rowOfFigure(about, 'MiB', (residentBytesOf(pid) ?? Number.NaN) / mebibyte);
 }

@@ -36,8 +36,13 @@ export function onFirstProcessor(): string[] {
   return canPin ? ['taskset', '-c', '0'] : [];
 }
 
-/** The command line that runs one of these programs on the first processor, or on the others. */
-export function programCommand(program: string, argument: string, where: 'first' | 'others', flags: string[] = []) {
+/** The command line that runs one of these programs on the first processor, on the others, or on all. */
+export function programCommand(
+  program: string,
+  argument: string,
+  where: 'first' | 'others' | 'all',
+  flags: string[] = [],
+) {
   const node = [
     process.execPath,
     '--conditions=tessera-source',
@@ -47,7 +52,26 @@ export function programCommand(program: string, argument: string, where: 'first'
     argument,
   ];
   if (where === 'first') return [...onFirstProcessor(), ...node];
-  return canPin ? ['taskset', '-c', `1-${processors - 1}`, ...node] : node;
+  return canPin ? ['taskset', '-c', `${where === 'all' ? 0 : 1}-${processors - 1}`, ...node] : node;
+}
+
+/** Runs one of these programs to its end and returns the result it sends. `who`: how a failure calls it. */
+export async function runProgram<Result>(command: readonly string[], who: string): Promise<Result> {
+  let stop: () => Promise<void> = async () => undefined;
+  try {
+    return await new Promise<Result>((resolve, reject) => {
+      const child = startProgram(command, (message) => {
+        const { result, failed } = message as { result?: Result; failed?: string };
+        if (result) resolve(result);
+        else reject(new Error(`${who} failed: ${failed}`));
+      });
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`${who} stopped with ${code}`)));
+      stop = () => stopProgram(child);
+    });
+  } finally {
+    await stop();
+  }
 }
 
 /** Starts one of these programs. Its messages go to `onMessage`; it dies with this process, and stops itself when the channel closes. */

@@ -1,0 +1,139 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { unpackKey } from '../../packages/server/src/store/sqlite/key.ts';
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
+import type { Store } from '../../packages/server/src/store/store.ts';
+
+/** What this program does: rotate grants of the store in that file, so many a second whether it keeps up or not, any of all it holds. */
+export type CommitTask = { file: string; perSecond: number; seconds: number };
+
+/**
+ * What came of it. `waitedMs`: from the moment a refresh was due to its commit's answer, whatever held it up; `committedMs`: from the commit's call. `logBytes`: the most the write-ahead
+ * log became; `checkpoints`: how often some of it was copied into the file; `restarts`: how often it began anew.
+ */
+export type CommitResult = {
+  waitedMs: number[];
+  committedMs: number[];
+  elapsedMs: number;
+  errors: number;
+  logBytes: number;
+  checkpoints: number;
+  restarts: number;
+};
+
+const mostAtOnce = 16;
+
+process.once('disconnect', () => process.exit(0));
+run(JSON.parse(process.argv[2] ?? '{}') as CommitTask).then(
+  (result) => process.send?.({ result }, () => process.exit(0)),
+  (error: unknown) => {
+    process.send?.({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    process.exit(1);
+  },
+);
+
+async function run({ file, perSecond, seconds }: CommitTask): Promise<CommitResult> {
+  const grantIds = readGrantIds(file);
+  const store = await openSqliteStore({ file });
+  const busy = new Set<string>();
+  const result: CommitResult = {
+    waitedMs: [],
+    committedMs: [],
+    elapsedMs: 0,
+    errors: 0,
+    logBytes: 0,
+    checkpoints: 0,
+    restarts: 0,
+  };
+  const watch = watchLog(file, result);
+  const startedMs = performance.now();
+  const due = perSecond * seconds;
+  const refreshes: Promise<void>[] = [];
+  while (refreshes.length < due) {
+    const dueByNow = Math.min(due, ((performance.now() - startedMs) * perSecond) / 1000);
+    // A few at a time: who has fallen behind must hear the answers that come meanwhile.
+    for (let begun = 0; begun < mostAtOnce && refreshes.length < dueByNow; begun++) {
+      const dueMs = startedMs + (refreshes.length * 1000) / perSecond;
+      refreshes.push(refreshAny(store, grantIds, busy, dueMs, result));
+    }
+    if (refreshes.length < dueByNow) await new Promise((resolve) => setImmediate(resolve));
+    else await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(refreshes);
+  result.elapsedMs = performance.now() - startedMs;
+  watch.stop();
+  await store.close();
+  return result;
+}
+
+async function refreshAny(
+  store: Store,
+  grantIds: Uint8Array[],
+  busy: Set<string>,
+  dueMs: number,
+  result: CommitResult,
+): Promise<void> {
+  let grantId = '';
+  do grantId = unpackKey(grantIds[Math.floor(Math.random() * grantIds.length)] as Uint8Array);
+  while (busy.has(grantId));
+  busy.add(grantId);
+  try {
+    const grant = await store.getGrant(grantId);
+    const user = grant && (await store.get('user', grant.userId));
+    if (!grant || !user) throw new Error('a record is missing');
+    const at = Math.floor(Date.now() / 1000);
+    const idleAt = grant.idleAt === null ? null : Math.min(at + (grant.idleLimit ?? 0), grant.endsAt);
+    const { generation: expect, sealKeyId, lastOrigin: origin } = grant;
+    const calledMs = performance.now();
+    const { outcome } = await store.commit([
+      { change: 'rotate-grant', grantId, expect, sealKeyId, at, idleAt, origin },
+    ]);
+    const answeredMs = performance.now();
+    if (outcome !== 'committed') result.errors++;
+    result.committedMs.push(answeredMs - calledMs);
+    result.waitedMs.push(answeredMs - dueMs);
+  } catch {
+    result.errors++;
+  } finally {
+    busy.delete(grantId);
+  }
+}
+
+function readGrantIds(file: string): Uint8Array[] {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const ids = db.prepare("SELECT grant_id AS id FROM grant_state WHERE typeof(grant_id) = 'blob'").iterate();
+    return [...ids].map((row) => (row as { id: Uint8Array }).id);
+  } finally {
+    db.close();
+  }
+}
+
+/** Looks at the log every few milliseconds. Source: https://sqlite.org/walformat.html sections 1.1 (salt) and 2.1 (nBackfill). */
+function watchLog(file: string, result: CommitResult): { stop(): void } {
+  const log = openSync(`${file}-wal`, 'r');
+  const index = openSync(`${file}-shm`, 'r');
+  const bytes = Buffer.alloc(4);
+  const numberAt = (descriptor: number, position: number) => {
+    readSync(descriptor, bytes, 0, 4, position);
+    return bytes.readUInt32LE();
+  };
+  let salt = numberAt(log, 16);
+  let copied = numberAt(index, 96);
+  const look = () => {
+    result.logBytes = Math.max(result.logBytes, statSync(`${file}-wal`).size);
+    const [saltNow, copiedNow] = [numberAt(log, 16), numberAt(index, 96)];
+    if (saltNow !== salt) result.restarts++;
+    if (copiedNow > copied) result.checkpoints++;
+    [salt, copied] = [saltNow, copiedNow];
+  };
+  const timer = setInterval(look, 5);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      look();
+      closeSync(log);
+      closeSync(index);
+    },
+  };
+}
