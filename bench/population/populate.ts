@@ -38,6 +38,8 @@ export async function populate(place: Place, sessions: number, tokens: number): 
         makePerson(startMs + ((done + index) / sessions) * spreadMs),
       );
       await filler.write(copiesOf(filler, model, people, firstNumber + done));
+      // Where writing never waits, signals would not be heard.
+      await new Promise((resolve) => setImmediate(resolve));
       samples.push(people[0] as Person);
       for (const [index, { grantId, grantSecret }] of people.entries()) {
         if (done + index < refreshTokens.length * tokenEvery) continue;
