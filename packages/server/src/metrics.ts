@@ -1,4 +1,8 @@
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import CounterOf from 'prom-client/lib/counter.js';
+import GaugeOf from 'prom-client/lib/gauge.js';
+import HistogramOf from 'prom-client/lib/histogram.js';
+import RegistryOf from 'prom-client/lib/registry.js';
 
 /** The metrics of a process, as they travel to another. */
 export type CollectedMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -22,65 +26,78 @@ export type Metrics = {
 };
 
 /** Sums of the metrics of several processes; some of Node's own are averaged or left out, as they say of themselves. */
-export function addMetrics(metrics: readonly CollectedMetrics[]): Promise<CollectedMetrics> {
-  return AggregatorRegistry.aggregate([...metrics]).getMetricsAsJSON();
+export async function addMetrics(metrics: readonly CollectedMetrics[]): Promise<CollectedMetrics> {
+  return (await sumOf(metrics)).getMetricsAsJSON();
+}
+
+async function sumOf(metrics: readonly CollectedMetrics[]): Promise<Registry> {
+  const { AggregatorRegistry } = await import('prom-client');
+  return AggregatorRegistry.aggregate([...metrics]);
 }
 
 /** Makes a registry of its own, so that several servers can live in one process. `ofOthers`: the metrics of the other processes that serve the same port. */
 export function createMetrics(ofOthers?: () => Promise<CollectedMetrics[]>): Metrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = new RegistryOf();
   const registers = [registry];
+  let complete: Promise<void> | undefined;
+  // Node's own metrics are loaded when somebody looks for the first time.
+  const collect = async () => {
+    complete ??= import('prom-client').then(({ collectDefaultMetrics }) =>
+      collectDefaultMetrics({ register: registry }),
+    );
+    await complete;
+    return registry.getMetricsAsJSON();
+  };
   return {
     expose: async () => {
-      if (!ofOthers) return registry.metrics();
-      return AggregatorRegistry.aggregate([await registry.getMetricsAsJSON(), ...(await ofOthers())]).metrics();
+      const own = await collect();
+      return ofOthers ? (await sumOf([own, ...(await ofOthers())])).metrics() : registry.metrics();
     },
-    collect: () => registry.getMetricsAsJSON(),
+    collect,
     contentType: registry.contentType,
-    tokensIssued: new Counter({
+    tokensIssued: new CounterOf({
       name: 'tessera_tokens_issued_total',
       help: 'Access tokens issued.',
       labelNames: ['grant_type'],
       registers,
     }),
-    refreshes: new Counter({
+    refreshes: new CounterOf({
       name: 'tessera_refreshes_total',
       help: 'Refresh tokens judged, by verdict.',
       labelNames: ['verdict'],
       registers,
     }),
-    introspections: new Counter({
+    introspections: new CounterOf({
       name: 'tessera_introspections_total',
       help: 'Tokens introspected.',
       labelNames: ['active'],
       registers,
     }),
-    refusals: new Counter({
+    refusals: new CounterOf({
       name: 'tessera_refusals_total',
       help: 'Requests refused, by reason.',
       labelNames: ['endpoint', 'reason'],
       registers,
     }),
-    signIns: new Counter({
+    signIns: new CounterOf({
       name: 'tessera_sign_ins_total',
       help: 'Sign-ins, by outcome.',
       labelNames: ['outcome'],
       registers,
     }),
-    endings: new Counter({
+    endings: new CounterOf({
       name: 'tessera_endings_total',
       help: 'Sessions and grants ended.',
       labelNames: ['kind', 'reason'],
       registers,
     }),
-    feedReceivers: new Gauge({
+    feedReceivers: new GaugeOf({
       name: 'tessera_feed_receivers',
       help: 'Polls of the revocation feed under way.',
       registers,
     }),
     timeRequest: timer(
-      new Histogram({
+      new HistogramOf({
         name: 'tessera_request_seconds',
         help: 'Time to answer, in seconds.',
         labelNames: ['endpoint'],
@@ -97,6 +114,7 @@ function timer(histogram: Histogram<'endpoint'>): (endpoint: string) => () => vo
   return (endpoint) => {
     const child = children.get(endpoint) ?? histogram.labels({ endpoint });
     children.set(endpoint, child);
-    return child.startTimer();
+    const beganMs = performance.now();
+    return () => child.observe((performance.now() - beganMs) / 1000);
   };
 }
