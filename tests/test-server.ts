@@ -108,18 +108,22 @@ export type TestServerOptions = {
   log?: Logger;
   /** The machine's clocks, instead of a time in the test's hand. */
   time?: TimeSource;
+  /** A data folder: the server opens its own store, journal and root keys there, as in earnest. */
+  data?: string;
+  /** The port to listen on, so that a server that is started again is found where it was. */
+  port?: number;
 };
 
 /** Starts one. Close it at the end. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const port = options.listen ? await freePort() : 8080;
+  const port = options.port ?? (options.listen ? await freePort() : 8080);
   const issuer = `http://localhost:${port}`;
   const config = parseConfig({
     ...testConfig(issuer, options.config),
     listen: { host: '127.0.0.1', port },
+    ...(options.data !== undefined && { data: options.data }),
   } as ConfigFile);
-  const store = options.store ?? (await openSqliteStore({ file: ':memory:' }));
-  const rootKeys = options.rootKeys ?? new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]);
+  const own = options.data === undefined ? await ownStore(options) : {};
   let offsetMs = 0;
   const startedMs = Date.now();
   const nowMs = options.time
@@ -129,8 +133,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       : () => startedMs + offsetMs;
   const server = await createServer({
     config,
-    store,
-    rootKeys,
+    ...own,
     ...(options.time ? { time: options.time } : { nowMs }),
     random: systemRandom,
     ...(options.log && { log: options.log }),
@@ -139,7 +142,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return {
     server,
     issuer,
-    store,
+    store: server.context.store,
     advance: (seconds) => {
       offsetMs += seconds * 1000;
     },
@@ -153,6 +156,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : {}, headers: response.headers };
     },
     close: () => server.close(),
+  };
+}
+
+async function ownStore({ store, rootKeys }: TestServerOptions): Promise<{ store: Store; rootKeys: RootKeys }> {
+  return {
+    store: store ?? (await openSqliteStore({ file: ':memory:' })),
+    rootKeys: rootKeys ?? new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]),
   };
 }
 

@@ -28,6 +28,8 @@ export type Context = {
   cookies: CookieJar;
   /** How often everything of the issuer was cut off. */
   issuerEpoch: () => number;
+  /** When an older state of the store was last put back, under a policy that lets clients go on; undefined if it never was. */
+  resumedAt: Seconds | undefined;
   random: Random;
   /** The time in seconds. */
   now: () => Seconds;

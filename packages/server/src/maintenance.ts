@@ -4,6 +4,7 @@ import { EvenTime } from './even-time.ts';
 import { MaintenanceLease } from './maintenance-lease.ts';
 import { endingNow } from './sessions/ending.ts';
 import { tokensUntil } from './sessions/tokens-until.ts';
+import { JournaledStore } from './store/journal/journaled-store.ts';
 import { type KeyRotationPolicy, readSigningKeys, replaceMuteKeys, rotateSigningKeys } from './tokens/key-rotation.ts';
 import { signingAlgorithms } from './tokens/signing-keys.ts';
 
@@ -127,6 +128,9 @@ export class Maintenance {
   }
 
   async #slowWork(): Promise<void> {
+    const { store, now } = this.#context;
+    // Each node has a journal of its own.
+    if (store instanceof JournaledStore && this.#context.clock.isSteady) await store.compactIfDue(now());
     if (!(await this.#isTurn())) return reloadSigningKeys(this.#context);
     await refreshSigningKeys(this.#context);
     await this.sweep();

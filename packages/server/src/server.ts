@@ -21,13 +21,16 @@ import { basePath } from './http/page-output.ts';
 import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
 import { type CollectedMetrics, createMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
+import { applyFormerEndings } from './restore/apply-former-endings.ts';
 import { Passwords } from './secrets/password.ts';
 import { type Random, systemRandom } from './secrets/random.ts';
 import { readRootKeys } from './secrets/root-key-file.ts';
 import type { RootKeys } from './secrets/root-keys.ts';
 import { assertRootKeysAtHand } from './secrets/root-keys-at-hand.ts';
 import { rememberLifetime } from './sessions/tokens-until.ts';
+import { JournaledStore } from './store/journal/journaled-store.ts';
 import { openStore } from './store/open-store.ts';
+import { restoreRecordOf, restoreSetting } from './store/restore-record.ts';
 import type { EventRecord, Store } from './store/store.ts';
 import { Throttle } from './throttle.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
@@ -138,6 +141,8 @@ async function createContext(options: ServerOptions): Promise<Context> {
       if (event.type === 'issuer.epoch_raised') issuerEpoch = Math.max(issuerEpoch, Number(event.data?.epoch));
   });
   await clock.start();
+  if (store instanceof JournaledStore) await applyOwnJournal({ config, rootKeys, random, now }, store, log);
+  const restore = restoreRecordOf(await store.get('setting', restoreSetting));
   // Before anything is read that is remembered: what changes from now on is noticed.
   await follower.start();
   const raised = (await store.get('setting', 'issuer_epoch'))?.value as { epoch?: number } | undefined;
@@ -154,6 +159,7 @@ async function createContext(options: ServerOptions): Promise<Context> {
     throttle: new Throttle(store, now),
     cookies: cookieJar(config.issuer),
     issuerEpoch: () => issuerEpoch,
+    resumedAt: restore?.policy === 'resume' ? restore.at : undefined,
     random,
     now,
     nowMs,
@@ -173,6 +179,17 @@ function clocksOf({ nowMs, time }: ServerOptions, store: Store, log: Logger) {
   const source = time ?? { wallMs: Date.now, monotonicMs: () => performance.now() };
   const clock = new Clock(source, store, log);
   return { clock, nowMs: clock.nowMs, monotonicMs: source.monotonicMs };
+}
+
+/** Applies the journal of this node if it is from before a restore, at which it was away. */
+async function applyOwnJournal(
+  context: Pick<Context, 'config' | 'rootKeys' | 'random' | 'now'>,
+  store: JournaledStore,
+  log: Logger,
+): Promise<void> {
+  const applied = await applyFormerEndings(context, store);
+  if (applied !== undefined)
+    log.warn(applied, 'the store was restored since; the endings in the journal of this node were applied again');
 }
 
 /** Drops what is at hand of records that changed, wherever they were changed. */

@@ -6,11 +6,13 @@ import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { Registry } from '../registry.ts';
+import { applyFormerEndings } from '../restore/apply-former-endings.ts';
 import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { readRootKeys } from '../secrets/root-key-file.ts';
 import { assertRootKeysAtHand } from '../secrets/root-keys-at-hand.ts';
 import { openStore, storeFile } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import { CommandFailure, failureOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -31,26 +33,16 @@ export async function withContext<T>(
   work: (context: AdminContext) => Promise<T>,
   { makeStore = false } = {},
 ): Promise<T> {
-  const config = await readConfig({
-    env: terminal.env,
-    cwd: terminal.cwd,
-    ...(options.config === undefined ? {} : { file: options.config }),
-    ...(options.data === undefined ? {} : { overrides: { data: options.data } }),
-  });
-  if (!makeStore && !hasStore(config))
-    throw new CommandFailure(
-      `there is no store at ${storeFile(config.data)}; start the server once (tessera serve), or name its folder with --data`,
-    );
+  const config = await readStoreConfig(terminal, options);
+  if (!makeStore && !hasStore(config)) throw noStore(config);
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   await assertRootKeysAtHand(config, terminal.env);
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   const store = await openStore(config, (message) => terminal.err(message));
   try {
-    const clock = new Clock({ wallMs: terminal.nowMs, monotonicMs: () => performance.now() }, store, {
-      warn: (_facts, message) => terminal.err(message),
-      info: () => undefined,
-    });
-    await clock.measure();
+    const clock = await clockOf(terminal, store);
+    const now = () => Math.floor(clock.nowMs() / 1000);
+    await applyFormerEndings({ config, rootKeys, random: systemRandom, now }, store);
     return await work({
       config,
       store,
@@ -59,12 +51,39 @@ export async function withContext<T>(
       registry: new Registry(store, [adminResourceServer(config.issuer)]),
       passwords: new Passwords(),
       random: systemRandom,
-      now: () => Math.floor(clock.nowMs() / 1000),
+      now,
       nowMs: clock.nowMs,
     });
   } finally {
     await store.close();
   }
+}
+
+/** The time of a command: the database's, where many nodes share one. */
+export async function clockOf(terminal: Terminal, store: Pick<Store, 'clockMs'>): Promise<Clock> {
+  const clock = new Clock({ wallMs: terminal.nowMs, monotonicMs: () => performance.now() }, store, {
+    warn: (_facts, message) => terminal.err(message),
+    info: () => undefined,
+  });
+  await clock.measure();
+  return clock;
+}
+
+/** The configuration the options speak of. */
+export function readStoreConfig(terminal: Terminal, options: StoreOptions): Promise<Config> {
+  return readConfig({
+    env: terminal.env,
+    cwd: terminal.cwd,
+    ...(options.config === undefined ? {} : { file: options.config }),
+    ...(options.data === undefined ? {} : { overrides: { data: options.data } }),
+  });
+}
+
+/** The failure of a command that finds no store. */
+export function noStore({ data }: Pick<Config, 'data'>): CommandFailure {
+  return new CommandFailure(
+    `there is no store at ${storeFile(data)}; start the server once (tessera serve), or name its folder with --data`,
+  );
 }
 
 /** Whether there may be a store: a database elsewhere, or the file of the embedded one. */

@@ -15,6 +15,8 @@ const commands: Record<string, () => Promise<{ register: Register }>> = {
   keys: () => import('./keys.ts'),
   events: () => import('./events.ts'),
   refusal: () => import('./refusal.ts'),
+  backup: () => import('./backup.ts'),
+  restore: () => import('./restore.ts'),
   doctor: () => import('./doctor.ts'),
 };
 

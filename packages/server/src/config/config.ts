@@ -19,6 +19,8 @@ export type Config = {
   store?: string;
   /** How many processes `tessera serve` runs on this port. */
   workers: number;
+  /** The file of the journal of endings. Default: `endings.journal` in `data`. */
+  journal?: string;
   brand: { name: string; accent?: string; accentDark?: string; logo?: string };
   /** Addresses or CIDR ranges of reverse proxies whose `X-Forwarded-For` is believed. */
   trustedProxies: string[];

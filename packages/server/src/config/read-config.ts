@@ -17,7 +17,7 @@ export type ConfigSources = {
 
 /**
  * Reads the settings: the file, over it the environment (`TESSERA_ISSUER`, `TESSERA_PORT`, `TESSERA_HOST`, `TESSERA_DATA`, `TESSERA_STORE`,
- * `TESSERA_WORKERS`, `TESSERA_LOG_LEVEL`), over both the command line. Paths in the file are relative to the file, others to `cwd`; `data` comes back absolute.
+ * `TESSERA_WORKERS`, `TESSERA_LOG_LEVEL`), over both the command line. Paths in the file are relative to the file, others to `cwd`; `data` and `journal` come back absolute.
  *
  * A port given from outside takes a loopback http issuer of the file along when the two belonged together: when `listen.port` is absent or was the issuer's
  * port. Otherwise the issuer stays, because a differing port is deliberate (a proxy, a container). Port 0 never moves the issuer.
@@ -43,7 +43,8 @@ export async function readConfig({ file, env, overrides = {}, cwd = process.cwd(
   if (!checked.config || problems.length > 0)
     throw new ConfigError(formatProblems(problems), path === undefined ? undefined : path);
   const data = resolve(override.data === undefined ? folder : cwd, checked.config.data);
-  return { ...checked.config, data };
+  const { journal } = checked.config;
+  return { ...checked.config, data, ...(journal !== undefined && { journal: resolve(folder, journal) }) };
 }
 
 function applyOverride(file: Record<string, unknown>, override: Override): Record<string, unknown> {

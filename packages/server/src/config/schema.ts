@@ -76,7 +76,10 @@ export function checkConfig(
     ...checkReferences(entries, server.value.issuer),
   ];
   if (problems.length > 0) return { config: undefined, problems };
-  const { store, ...values } = server.value as Required<Omit<typeof server.value, 'store'>> & { store?: string };
+  const { store, journal, ...values } = server.value as Required<Omit<typeof server.value, 'store' | 'journal'>> & {
+    store?: string;
+    journal?: string;
+  };
   const listen = { host: values.listen.host, port: values.listen.port ?? portOf(values.issuer) ?? defaultPort };
   // Without problems every entry is whole.
   const declared = {
@@ -84,7 +87,8 @@ export function checkConfig(
     clients: entries.clients.map(({ value }) => value),
     resourceServers: entries.resourceServers.map(({ value }) => value),
   } as Pick<Config, 'users' | 'clients' | 'resourceServers'>;
-  return { config: { ...values, ...(store !== undefined && { store }), listen, ...declared }, problems: [] };
+  const optional = { ...(store !== undefined && { store }), ...(journal !== undefined && { journal }) };
+  return { config: { ...values, ...optional, listen, ...declared }, problems: [] };
 }
 
 /** As `checkConfig`; throws a `ConfigError`. For settings made in code, such as those of a test. */

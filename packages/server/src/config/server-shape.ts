@@ -73,6 +73,15 @@ export const serverShape = {
     description:
       'How many processes serve the port, on one machine. About one for each core; each has its own connections to the store.',
   }),
+  journal: text('a file', (value) => (value === '' || value.includes('\0') ? 'is empty; expected a file' : undefined))
+    .exactOptional()
+    .meta({
+      description:
+        'The journal of endings: what keeps ended sessions ended when an older state of the store is put back. Best on another disk than the store.',
+      allowed: 'a path',
+      defaultText: '`endings.journal` in `data`',
+      example: '/var/lib/tessera-journal/endings.journal',
+    }),
   brand: section({
     name: line(60).default('Tessera').meta({
       description: 'The name on sign-in pages and the console.',

@@ -3,16 +3,23 @@ import type { Context } from '../context.ts';
 import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
 import { type Input, json, type Output } from '../http/message.ts';
 import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { StoreWentBack } from '../store/journal/journaled-store.ts';
 
 /** Liveness: the process answers. */
 export function healthEndpoint(): Output {
   return json(200, { status: 'ok' });
 }
 
-/** Readiness: the store answers, this machine's clock goes with the database's, and there are keys to sign with; a draining server is not ready. */
+/** Readiness: the store answers and has not gone back in time, this machine's clock goes with the database's, and there are keys to sign with; a draining server is not ready. */
 export async function readinessEndpoint(context: Context, isDraining: boolean): Promise<Output> {
   if (isDraining) return json(503, { status: 'draining' }, { 'retry-after': '5' });
-  await context.store.position();
+  try {
+    await context.store.position();
+  } catch (error) {
+    // Waiting does not help: somebody must act, and what they look at first is this.
+    if (error instanceof StoreWentBack) return json(503, { status: 'the store went back in time; see the log' });
+    throw error;
+  }
   if (context.clock.isOff) return json(503, { status: 'clock off' }, { 'retry-after': '30' });
   const canSign = context.signingKeys.currentKid('ES256') !== undefined;
   return canSign ? json(200, { status: 'ready' }) : json(503, { status: 'no signing key' }, { 'retry-after': '5' });

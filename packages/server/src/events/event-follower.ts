@@ -101,6 +101,8 @@ export class EventFollower {
     for (;;) {
       const asOfMs = this.#clocks.nowMs();
       const readAtMs = this.#clocks.monotonicMs();
+      // A store that went back in time says so here, and nobody is told that it is all there is.
+      await this.#store.position();
       const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
       const last = events.at(-1);
       if (last) {

@@ -8,6 +8,8 @@ export const eventTypes = {
   'grant.started': 'An application was given a grant.',
   'grant.ended': 'A grant ended by itself, its session living on or having ended before.',
   'grant.origin_changed': 'A grant was used from another address or browser than before.',
+  'grant.resumed':
+    'After a restore, a grant was moved forward to the refresh token its client holds, which is newer than the store.',
   'refresh.reused': 'A spent refresh token came after its retry window; its grant ended.',
   'code.reused': 'An authorization code came a second time; what it issued ended.',
   'token.revoked': 'A single access token was revoked.',
@@ -30,6 +32,7 @@ export const eventTypes = {
   'resource_server.created': 'A resource server was registered.',
   'resource_server.changed': 'A resource server was changed.',
   'resource_server.removed': 'A resource server was removed.',
+  'store.restored': 'An older state of the store was put back; its data tell the policy and what was ended again.',
   'request.refused': 'A request was refused; its data name the reason.',
 } as const;
 

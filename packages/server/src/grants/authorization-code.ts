@@ -114,6 +114,10 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
   ]);
   if (existing) return refuseSecondRedemption(context, request, existing, now);
   if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
+  // A store that was put back forgot which codes of before were redeemed.
+  const issuedAt = code.expiresAt - context.config.lifetimes.authorizationCode;
+  if (context.resumedAt !== undefined && issuedAt <= context.resumedAt)
+    return refuse('invalid_grant', 'code_expired', refused, { facts });
   if (code.clientEpoch < client.epoch) return refuse('invalid_grant', 'client_cut_off', refused, { facts });
   if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
   if (!session || !isSessionLive(session, now)) return refuse('invalid_grant', 'session_ended', refused, { facts });

@@ -56,6 +56,7 @@ async function judgeOnce(context: Context, request: TokenRequest, presented: Ref
       user,
       proof: { jkt: proofKey(request), answersFreshNonce: dpop.kind === 'proof' && dpop.answersFreshNonce },
       issuerEpoch: context.issuerEpoch(),
+      resumedAt: context.resumedAt,
     },
     now,
     { retryWindow: client.lifetimes.retryWindow ?? context.config.lifetimes.retryWindow },
@@ -71,12 +72,12 @@ async function judgeOnce(context: Context, request: TokenRequest, presented: Ref
 async function commitAndIssue(
   context: Context,
   request: TokenRequest,
-  verdict: 'rotate' | 'reissue' | 'replay',
+  verdict: 'resume' | 'rotate' | 'reissue' | 'replay',
   { presented, grant, user }: { presented: RefreshToken; grant: GrantRecord; user: UserRecord },
   plan: IssuePlan,
   now: Seconds,
 ) {
-  const written = await useOf(context, request, verdict, grant, now);
+  const written = await useOf(context, request, verdict, { grant, presented }, now);
   const result = await commitUnlessEmpty(context, written.changes, written.events);
   if (result.outcome === 'conflict')
     return written.changes[result.change] === dpopMemory(request)
@@ -96,8 +97,8 @@ async function commitAndIssue(
 async function useOf(
   context: Context,
   request: TokenRequest,
-  verdict: 'rotate' | 'reissue' | 'replay',
-  grant: GrantRecord,
+  verdict: 'resume' | 'rotate' | 'reissue' | 'replay',
+  { grant, presented }: { grant: GrantRecord; presented: RefreshToken },
   now: Seconds,
 ) {
   const memory = dpopMemory(request);
@@ -114,12 +115,42 @@ async function useOf(
     return { changes: [...changes, touch], events: [], grant: { ...grant, idleAt } };
   }
   const sealKeyId = context.rootKeys.currentId;
-  changes.push({ change: 'rotate-grant', grantId, expect: grant.generation, sealKeyId, at: now, idleAt, origin });
+  const rotate = {
+    change: 'rotate-grant',
+    grantId,
+    expect: grant.generation,
+    sealKeyId,
+    at: now,
+    idleAt,
+    origin,
+  } as const;
   const moved = await originChange(context, grant, origin, now);
+  if (verdict === 'rotate')
+    return {
+      changes: [...changes, rotate, ...moved.changes],
+      events: moved.events,
+      grant: { ...grant, generation: grant.generation + 1, sealKeyId, rotatedAt: now, idleAt },
+    };
+  const generation = request.client.rotation ? presented.generation + 1 : presented.generation;
   return {
-    changes: [...changes, ...moved.changes],
-    events: moved.events,
-    grant: { ...grant, generation: grant.generation + 1, sealKeyId, rotatedAt: now, idleAt },
+    changes: [...changes, { ...rotate, generation }, ...moved.changes],
+    events: [...moved.events, resumed(grant, presented.generation, origin, now)],
+    grant: { ...grant, generation, sealKeyId, rotatedAt: now, idleAt },
+  };
+}
+
+/** The event of a grant that was moved forward after a restore. */
+function resumed(grant: GrantRecord, to: number, origin: GrantRecord['lastOrigin'], at: Seconds): NewEvent {
+  const { userId, sid, grantId, clientId, generation, lastOrigin } = grant;
+  return {
+    type: 'grant.resumed',
+    at,
+    actor: { kind: 'client', clientId },
+    userId,
+    sid,
+    grantId,
+    clientId,
+    data: { from: generation, to, presentedFrom: origin, lastUsedFrom: lastOrigin },
   };
 }
 

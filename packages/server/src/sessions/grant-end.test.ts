@@ -102,6 +102,7 @@ describe('the reason a grant ended with', () => {
     user_disabled: 'user_disabled',
     user_removed: 'user_disabled',
     client_cut_off: 'client_cut_off',
+    store_restored: 'issuer_cut_off',
     idle: 'grant_idle',
     expired: 'grant_expired',
   };

@@ -34,6 +34,8 @@ function endedReason(grant: GrantRecord): RefusalReason {
       return 'code_reused';
     case 'client_cut_off':
       return 'client_cut_off';
+    case 'store_restored':
+      return 'issuer_cut_off';
     case 'user_disabled':
     case 'user_removed':
       return 'user_disabled';

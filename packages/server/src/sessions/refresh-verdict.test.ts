@@ -43,6 +43,7 @@ function factsWith(changes: Partial<RefreshFacts> & { generation?: number } = {}
     user: { disabled: false },
     proof: bearer,
     issuerEpoch: 0,
+    resumedAt: undefined,
     ...rest,
   };
 }
@@ -67,6 +68,7 @@ const foreign = { verdict: 'foreign', reason: 'refresh_foreign' } as const;
 const proofMissing = { verdict: 'foreign', reason: 'dpop_missing' } as const;
 const otherKey = { verdict: 'foreign', reason: 'dpop_key_mismatch' } as const;
 const ahead = { verdict: 'ahead', reason: 'refresh_ahead' } as const;
+const resume = { verdict: 'resume' } as const;
 const rotate = { verdict: 'rotate' } as const;
 const reissue = { verdict: 'reissue' } as const;
 const replay = { verdict: 'replay' } as const;
@@ -267,6 +269,60 @@ row('row 3, ahead: generation above the stored one', [
     name: 'also with the right key and a fresh nonce',
     facts: { generation: 6, grant: grantWith({ jkt: 'key-a' }), proof: freshProofOfA },
     expected: ahead,
+  },
+]);
+
+const resumedAt = rotatedAt + 5;
+row('row 3, resume: generation above the stored one, after a restore that lets clients go on', [
+  { name: 'D1: by one', facts: { generation: 6, resumedAt }, expected: resume },
+  { name: 'D1: by very many', facts: { generation: 0xffffffff, resumedAt }, expected: resume },
+  {
+    name: 'until its idle limit after the restore has passed',
+    facts: { generation: 6, resumedAt, grant: grantWith({ idleLimit: 600, idleAt: null }) },
+    at: resumedAt + 599,
+    expected: resume,
+  },
+  {
+    name: 'no longer: by then every token of before would have lapsed unused',
+    facts: { generation: 6, resumedAt, grant: grantWith({ idleLimit: 600, idleAt: null }) },
+    at: resumedAt + 600,
+    expected: ahead,
+  },
+  {
+    name: 'not a grant born since: the store was never behind it',
+    facts: { generation: 6, resumedAt, grant: grantWith({ createdAt: resumedAt + 1 }) },
+    expected: ahead,
+  },
+  {
+    name: 'not from another client',
+    facts: { generation: 6, resumedAt, client: clientWith({ clientId: 'other' }) },
+    expected: foreign,
+  },
+  {
+    name: 'not without the key it is bound to',
+    facts: { generation: 6, resumedAt, grant: grantWith({ jkt: 'key-a' }) },
+    expected: proofMissing,
+  },
+  {
+    name: 'A9: not a grant that ended, whenever it did',
+    facts: { generation: 6, resumedAt, grant: grantWith({ endedAt: now - 1, endReason: 'admin' }) },
+    expected: { verdict: 'ended', reason: 'grant_ended' },
+  },
+  {
+    name: 'not under a cut-off of the issuer',
+    facts: { generation: 6, resumedAt, issuerEpoch: 1 },
+    expected: { verdict: 'ended', reason: 'issuer_cut_off' },
+  },
+  {
+    name: 'a wrong secret is unknown',
+    facts: { presented: { generation: 6, secretDigest: 'another' }, resumedAt },
+    expected: unknown,
+  },
+  {
+    name: 'D1: an older token after the grant moved forward is reuse, as ever',
+    facts: { generation: 3, resumedAt },
+    at: rotatedAt + 31,
+    expected: reuse,
   },
 ]);
 

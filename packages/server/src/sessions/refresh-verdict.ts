@@ -24,6 +24,8 @@ export type RefreshFacts = {
   user: Pick<UserRecord, 'disabled'> | undefined;
   proof: PresenterProof;
   issuerEpoch: number;
+  /** When an older state of the store was last put back, so that its clients go on; undefined if it never was. */
+  resumedAt: Seconds | undefined;
 };
 
 /** `retryWindow`: seconds in which a rotated token still returns its successor, counted from the rotation and never extended (0: never). */
@@ -35,6 +37,8 @@ export type RefreshVerdict =
   | { verdict: 'foreign'; reason: RefusalReason }
   | { verdict: 'ended'; reason: RefusalReason }
   | { verdict: 'ahead'; reason: 'refresh_ahead' }
+  /** Newer than a store that was put back: the grant moves forward to it. */
+  | { verdict: 'resume' }
   | { verdict: 'rotate' }
   | { verdict: 'reissue' }
   | { verdict: 'replay' }
@@ -50,6 +54,12 @@ export type RefreshVerdict =
  * A token whose client lost the answer to its rotation is not a stolen one: within the retry window the same token returns the same successor, and
  * a key-bound grant has until its successor is used, if the proof is fresh. An older token inside the window is a slow tab. Anything else older was
  * copied, and ends the grant.
+ *
+ * A token that is newer than the store is impossible unless the store went back in time. After a restore that lets clients go on, grants of before it are moved forward to such a
+ * token, as often as one comes, until the last of them would have lapsed unused (its idle limit after the restore). What that gives a thief: the store no longer knows which
+ * of the tokens between its state and the last one were spent, so a stolen one of those works again, once, until the rightful client comes with a newer one.
+ * From then on the thief's is an older one, and using it ends the grant, as ever. A thief whose token is not newer than what was put back gains nothing by this rule. Grants bound to
+ * a key are out of reach either way, and so are those that ended: their endings were applied again before anybody was served.
  *
  * Source: RFC 9700 section 4.14.2, OAuth 2.1 section 4.3, RFC 9449 section 5; FAPI 2.0 Security Profile section 5.3.2.1 for clients that do not rotate.
  */
@@ -69,7 +79,10 @@ export function decideRefresh(facts: RefreshFacts, now: Seconds, policy: Refresh
   if (ended) return { verdict: 'ended', reason: ended };
 
   const behind = grant.generation - presented.generation;
-  if (behind < 0) return { verdict: 'ahead', reason: 'refresh_ahead' };
+  if (behind < 0)
+    return mayResume(facts.resumedAt, grant, now)
+      ? { verdict: 'resume' }
+      : { verdict: 'ahead', reason: 'refresh_ahead' };
   if (behind === 0) return client.rotation ? { verdict: 'rotate' } : { verdict: 'reissue' };
 
   // A clock that ran backwards counts as no time elapsed.
@@ -82,4 +95,10 @@ export function decideRefresh(facts: RefreshFacts, now: Seconds, policy: Refresh
       return proof.answersFreshNonce ? { verdict: 'replay' } : { verdict: 'prove', reason: 'dpop_nonce_required' };
   } else if (insideWindow) return { verdict: 'superseded', reason: 'refresh_superseded' };
   return { verdict: 'reuse', reason: 'refresh_reused' };
+}
+
+/** Whether a token of this grant that is newer than the store may come from before a restore. */
+function mayResume(resumedAt: Seconds | undefined, grant: GrantRecord, now: Seconds): boolean {
+  if (resumedAt === undefined || grant.createdAt > resumedAt) return false;
+  return grant.idleLimit === null || now < resumedAt + grant.idleLimit;
 }

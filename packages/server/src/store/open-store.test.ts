@@ -65,7 +65,7 @@ test('two servers on one database: what one changes the other serves', { skip },
     for (const node of nodes) await node.close();
   }
   // Postgres's processes end a moment after their connections were closed.
-  const connections = () => query(url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'tessera'");
+  const connections = () => query(url, "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tessera%'");
   for (let tries = 0; tries < 100 && (await connections()).length > 0; tries++) await sleep(50);
   assert.deepEqual(await connections(), [], 'no connection stays');
 });

@@ -167,6 +167,7 @@ export type EndReason =
   | 'client_removed'
   | 'client_cut_off'
   | 'replaced'
+  | 'store_restored'
   | 'idle'
   | 'expired';
 

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { StoreUnavailable } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import { asStoreFailure, isLost } from './failure.ts';
+import { schemaVersion } from './schema.ts';
 
 /** Where the database is. `schema`: where its tables are; default: the first of the connection's `search_path`, usually `public`. */
 export type ConnectionOptions = { connectionString: string; schema: string | undefined };
@@ -15,6 +16,9 @@ const lockMs = 2000;
 const statementMs = 15_000;
 // When the server does not even answer that it gave up.
 const answerMs = 20_000;
+
+/** How connections are named at the server, followed by `/` and the schema their code knows: so one sees who is connected. */
+export const applicationName = 'tessera';
 
 const int8 = 20;
 // Times, versions and positions are whole numbers far below 2^53.
@@ -150,7 +154,7 @@ export async function failoverRisk(connection: Connection): Promise<string | und
 function clientConfig({ connectionString }: ConnectionOptions): pg.ClientConfig {
   return {
     connectionString,
-    application_name: 'tessera',
+    application_name: `${applicationName}/${schemaVersion}`,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     query_timeout: answerMs,

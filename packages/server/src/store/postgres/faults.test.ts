@@ -297,7 +297,7 @@ on(
       await delay(120);
       await query(
         server.connectionString,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tessera'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tessera%'",
       );
     }
     await delay(700);

@@ -1,0 +1,357 @@
+import type { Seconds } from '@tessera/protocol';
+import type { DocumentKind } from '../records.ts';
+import { restoreRecordOf, restoreSetting } from '../restore-record.ts';
+import {
+  type Change,
+  type CommitResult,
+  type EventFilter,
+  type GrantFilter,
+  type NewEvent,
+  type PageRequest,
+  type SessionFilter,
+  type StandingAsked,
+  type Store,
+  type StorePosition,
+  StoreUnavailable,
+  type SweepResult,
+} from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
+import { entriesOfEvents, isJournaled, journaledTypes } from './entries-of-events.ts';
+import type { JournalEntry, JournalMark } from './journal-entry.ts';
+import { JournalFile } from './journal-file.ts';
+
+// How many events are read at once.
+const slice = 500;
+// What others ended they write down themselves, if they share the file; so they get the time to.
+const followAfterMs = 250;
+// How often the journal notes how far the log has come although nothing ended.
+const markEveryMs = 5000;
+
+/** The store went back in time while it was in use, or was restored: this process must not go on with it. Waiting does not help. */
+export class StoreWentBack extends StoreUnavailable {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StoreWentBack';
+  }
+}
+
+/** What a journaled store is made with. `warn` hears, once, when the store goes back in time while it is in use. */
+export type JournaledStoreOptions = { store: Store; file: string; warn: (message: string) => void };
+
+/**
+ * Opens the journal of endings beside a store, and compares the two. Throws `StoreNotUsable` when the store is older than the journal knows, or is another one: then
+ * what has ended would live again.
+ */
+export async function openJournaledStore({ store, file, warn }: JournaledStoreOptions): Promise<JournaledStore> {
+  const journal = new JournalFile(file);
+  try {
+    const mark = await journal.open().catch((error: unknown) => {
+      throw new StoreNotUsable(
+        `the journal of endings ${file} cannot be opened (${(error as NodeJS.ErrnoException).code ?? 'error'}); let this user write it, or name another place (journal)`,
+        { cause: error },
+      );
+    });
+    const isFormer = await compare(store, file, mark);
+    const journaled = new JournaledStore(store, journal, warn, { mark, isFormer });
+    await journaled.catchUp();
+    return journaled;
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+/** True when the journal is of a state before a restore that this store has been through. */
+async function compare(store: Store, file: string, mark: JournalMark | undefined): Promise<boolean> {
+  const restore = restoreRecordOf(await store.get('setting', restoreSetting));
+  if (restore?.state === 'begun')
+    throw new StoreNotUsable('a restore of this store was begun and did not come to its end; run it again');
+  if (mark === undefined) return false;
+  const { epoch, position } = await store.position();
+  if (mark.epoch !== epoch) {
+    if (restore?.formerEpochs.includes(mark.epoch)) return true;
+    throw new StoreNotUsable(
+      `the journal of endings ${file} belongs to another store, or to this one before it was put back to an older state; ${whatToDo}. If this is meant to be another store, move that file away`,
+    );
+  }
+  if (mark.position > position) throw new StoreNotUsable(`${olderThan(mark.position, position, file)}; ${whatToDo}`);
+  return false;
+}
+
+function olderThan(known: number, found: number, file: string): string {
+  return `the store went back in time: the journal of endings ${file} knows position ${known}, the store stands at ${found}, so what has ended since would live again`;
+}
+
+const whatToDo =
+  'if an older state was put back, finish it with: tessera restore --policy resume (or reauthenticate), see docs/operations.md';
+
+/**
+ * A store that keeps a journal of endings outside of its database. A commit that ends something is answered only when the journal holds it on disk, and with it every ending
+ * before it, whoever committed it. Commits that end nothing, refreshes among them, touch no file. One flush serves all endings that wait together.
+ *
+ * Positions only grow. Should the store stand at an earlier one, or in another epoch, than this process has seen, every call from then on throws `StoreWentBack`.
+ */
+export class JournaledStore implements Store {
+  readonly clockMs?: () => Promise<number>;
+  readonly #store: Store;
+  readonly #journal: JournalFile;
+  readonly #warn: (message: string) => void;
+  #mark: JournalMark | undefined;
+  /** The last mark in the file. */
+  #written: JournalMark | undefined;
+  /** The furthest this process has seen. */
+  #seen: StorePosition | undefined;
+  #markedMs = 0;
+  #wentBack: StoreWentBack | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+  #isFlushAsked = false;
+  #stopFollowing: (() => void) | undefined;
+  #followTimer: NodeJS.Timeout | undefined;
+  #isFormer: boolean;
+
+  /** Made by `openJournaledStore`. `mark`: how far the journal reaches; `isFormer`: in an epoch that a restore ended. */
+  constructor(
+    store: Store,
+    journal: JournalFile,
+    warn: (message: string) => void,
+    { mark, isFormer }: { mark: JournalMark | undefined; isFormer: boolean },
+  ) {
+    this.#store = store;
+    if (store.clockMs !== undefined) this.clockMs = () => this.#clockOf();
+    this.#journal = journal;
+    this.#warn = warn;
+    this.#mark = mark;
+    this.#written = mark;
+    this.#isFormer = isFormer;
+  }
+
+  /**
+   * True while the journal is of a state before a restore, and this node's endings of that time may not be in the store. Nothing is written to it until they have been
+   * applied again and `adopt` was called.
+   */
+  get isFormer(): boolean {
+    return this.#isFormer;
+  }
+
+  /** Begins this epoch in the journal: what it held of before has been applied. `from`: the position at which the epoch began. */
+  async adopt(from: number): Promise<void> {
+    const { epoch } = await this.position();
+    this.#isFormer = false;
+    this.#mark = { epoch, position: from };
+    this.#markedMs = 0;
+    await this.catchUp();
+  }
+
+  get<K extends DocumentKind>(kind: K, id: string) {
+    return this.#read().get(kind, id);
+  }
+
+  list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
+    return this.#read().list(kind, page);
+  }
+
+  findUser(name: string) {
+    return this.#read().findUser(name);
+  }
+
+  searchUsers(prefix: string, page: PageRequest) {
+    return this.#read().searchUsers(prefix, page);
+  }
+
+  getSession(sid: string) {
+    return this.#read().getSession(sid);
+  }
+
+  findSession(cookieDigest: string) {
+    return this.#read().findSession(cookieDigest);
+  }
+
+  listSessions(filter: SessionFilter, page: PageRequest) {
+    return this.#read().listSessions(filter, page);
+  }
+
+  getGrant(grantId: string) {
+    return this.#read().getGrant(grantId);
+  }
+
+  getStanding(asked: StandingAsked) {
+    return this.#read().getStanding(asked);
+  }
+
+  listGrants(filter: GrantFilter, page: PageRequest) {
+    return this.#read().listGrants(filter, page);
+  }
+
+  isRemembered(key: string, now: Seconds) {
+    return this.#read().isRemembered(key, now);
+  }
+
+  rememberedFrom(key: string, now: Seconds) {
+    return this.#read().rememberedFrom(key, now);
+  }
+
+  getBuckets(keys: readonly string[]) {
+    return this.#read().getBuckets(keys);
+  }
+
+  readEvents(filter: EventFilter) {
+    return this.#read().readEvents(filter);
+  }
+
+  findLapsed(now: Seconds, limit: number) {
+    return this.#read().findLapsed(now, limit);
+  }
+
+  sweep(bounds: Parameters<Store['sweep']>[0]): Promise<SweepResult> {
+    return this.#read().sweep(bounds);
+  }
+
+  async position(): Promise<StorePosition> {
+    // Known before we ask: answers of several connections may overtake each other.
+    const known = this.#seen;
+    const position = await this.#read().position();
+    this.#compare(known, position);
+    return position;
+  }
+
+  onCommit(listener: () => void): () => void {
+    // Whoever listens stays for a while: from now on what others end is followed too.
+    this.#stopFollowing ??= this.#store.onCommit(() => this.#followSoon());
+    return this.#store.onCommit(listener);
+  }
+
+  async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
+    const result = await this.#read().commit(changes, events);
+    if (result.outcome === 'committed' && hasEnded(changes, events, result)) {
+      this.#isFlushAsked = true;
+      await this.catchUp();
+    }
+    return result;
+  }
+
+  /**
+   * Brings the journal up to what the store holds now. Throws `StoreUnavailable` when it cannot be written: what was committed is, but an answer that says so would promise
+   * more than is kept.
+   */
+  catchUp(): Promise<void> {
+    this.#next ??= this.#running.then(
+      () => this.#write(),
+      () => this.#write(),
+    );
+    return this.#next;
+  }
+
+  /** The journal's entries, of this epoch and of those before. */
+  entries(): AsyncGenerator<JournalEntry> {
+    return this.#journal.entries();
+  }
+
+  /** Removes from the journal what no longer matters, when it has grown enough. */
+  async compactIfDue(now: Seconds): Promise<void> {
+    await this.#journal.compactIfDue(now);
+  }
+
+  async close(): Promise<void> {
+    this.#stopFollowing?.();
+    clearTimeout(this.#followTimer);
+    this.#markedMs = 0;
+    if (this.#wentBack === undefined) await this.catchUp().catch(() => undefined);
+    await this.#running.catch(() => undefined);
+    await this.#journal.close();
+    await this.#store.close();
+  }
+
+  async #clockOf(): Promise<number> {
+    const answer = await this.#read().clockMs?.();
+    if (answer === undefined) throw new TypeError('clockMs: expected a store with a clock');
+    return answer;
+  }
+
+  #read(): Store {
+    if (this.#wentBack !== undefined) throw this.#wentBack;
+    return this.#store;
+  }
+
+  #compare(known: StorePosition | undefined, found: StorePosition): void {
+    if (known !== undefined && found.epoch !== known.epoch)
+      this.#goneBack('the store was restored while this server was running; restart the server');
+    if (known !== undefined && found.position < known.position)
+      this.#goneBack(`${olderThan(known.position, found.position, this.#journal.path)}; stop all servers; ${whatToDo}`);
+    if (this.#seen === undefined || found.position > this.#seen.position) this.#seen = found;
+  }
+
+  #goneBack(message: string): never {
+    const isNew = this.#wentBack === undefined;
+    this.#wentBack ??= new StoreWentBack(message);
+    if (isNew) this.#warn(message);
+    throw this.#wentBack;
+  }
+
+  #followSoon(): void {
+    if (this.#wentBack !== undefined) return;
+    this.#followTimer ??= setTimeout(() => {
+      this.#followTimer = undefined;
+      // Tried again at the next commit; whoever ends something hears of a failure.
+      this.catchUp().catch(() => undefined);
+    }, followAfterMs).unref();
+  }
+
+  #write(): Promise<void> {
+    this.#next = undefined;
+    const flush = this.#isFlushAsked;
+    this.#isFlushAsked = false;
+    this.#running = this.#writeAll(flush).catch((error: unknown) => {
+      // Whoever asked has been refused; the next one must not believe that it is written.
+      this.#isFlushAsked ||= flush;
+      if (error instanceof StoreUnavailable) throw error;
+      throw new StoreUnavailable(`the journal of endings ${this.#journal.path} cannot be written`, { cause: error });
+    });
+    return this.#running;
+  }
+
+  async #writeAll(flush: boolean): Promise<void> {
+    const head = await this.position();
+    if (this.#isFormer) return;
+    const others = await this.#journal.news();
+    let reached = this.#mark?.epoch === head.epoch ? this.#mark.position : 0;
+    if (others?.epoch === head.epoch && others.position > reached) reached = others.position;
+    let written = 0;
+    for (;;) {
+      const events =
+        reached >= head.position
+          ? []
+          : await this.#store.readEvents({ afterPosition: reached, types: [...journaledTypes], limit: slice });
+      const isLast = events.length < slice;
+      reached = Math.max(reached, events.at(-1)?.position ?? 0, isLast ? head.position : 0);
+      const entries = await entriesOfEvents(this.#store, events);
+      written += entries.length;
+      const mark = { epoch: head.epoch, position: reached };
+      if (entries.length > 0 || this.#isMarkDue(mark)) {
+        await this.#journal.append(entries, mark, entries.length > 0);
+        this.#markedMs = performance.now();
+        this.#written = mark;
+      }
+      this.#mark = mark;
+      if (isLast) break;
+    }
+    // Another process wrote it down and may not have flushed it yet.
+    if (flush && written === 0) await this.#journal.flush();
+  }
+
+  #isMarkDue({ epoch, position }: JournalMark): boolean {
+    if (this.#written?.epoch === epoch && this.#written.position >= position) return false;
+    return this.#markedMs === 0 || performance.now() - this.#markedMs > markEveryMs;
+  }
+}
+
+function hasEnded(changes: readonly Change[], events: readonly NewEvent[], result: CommitResult): boolean {
+  if (events.some(isJournaled)) return true;
+  if (result.outcome === 'conflict' || result.ended.sids.length + result.ended.grantIds.length === 0) return false;
+  // What lapses by itself needs no journal; anything else that ends sessions or grants does.
+  return changes.some(
+    (change) =>
+      (change.change === 'end-sessions' || change.change === 'end-grants') &&
+      isJournaled({ type: 'session.ended', data: { reason: change.ending.reason } }),
+  );
+}

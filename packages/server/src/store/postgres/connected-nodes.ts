@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { applicationName, type ConnectionOptions, openClient } from './connection.ts';
+import { asStoreFailure } from './failure.ts';
+
+/** A process of Tessera that is connected to the database: a server, or a command. `schema`: the version of the schema its code knows. */
+export type ConnectedNode = { address: string; connections: number; schema: number };
+
+// One that was just stopped takes a moment to be forgotten.
+const patienceMs = 2000;
+const lookAgainMs = 100;
+
+const selectNodes = `
+  SELECT coalesce(client_addr::text, 'this machine') AS address, application_name AS name, count(*)::int AS connections
+  FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND (application_name = $1 OR application_name LIKE $1 || '/%')
+  GROUP BY 1, 2 ORDER BY 1, 2`;
+
+/** Who of Tessera is connected to the database besides the caller. Connections end with their process, however it ended. A pooler may hold some for longer. */
+export async function connectedNodes(connectionString: string): Promise<ConnectedNode[]> {
+  const options: ConnectionOptions = { connectionString, schema: undefined };
+  const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
+  try {
+    const giveUpMs = performance.now() + patienceMs;
+    for (;;) {
+      const { rows } = await client.query<{ address: string; name: string; connections: number }>(selectNodes, [
+        applicationName,
+      ]);
+      if (rows.length === 0 || performance.now() > giveUpMs)
+        return rows.map(({ address, name, connections }) => ({ address, connections, schema: schemaOf(name) }));
+      await sleep(lookAgainMs);
+    }
+  } catch (error) {
+    throw asStoreFailure(error);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+// The first version did not say which schema it knows.
+function schemaOf(name: string): number {
+  return Number(name.split('/')[1] ?? 1);
+}
