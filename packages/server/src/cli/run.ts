@@ -17,6 +17,7 @@ const commands: Record<string, () => Promise<{ register: Register }>> = {
   refusal: () => import('./refusal.ts'),
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),
+  move: () => import('./move.ts'),
   doctor: () => import('./doctor.ts'),
 };
 

@@ -11,6 +11,7 @@ import { RootKeys } from '../secrets/root-keys.ts';
 import { createServer } from '../server.ts';
 import { openStore, storeFile } from './open-store.ts';
 import { inspectPostgres } from './postgres/inspect.ts';
+import { schemaVersion } from './postgres/schema.ts';
 import { findPostgres, howToInstall, query, startTestPostgres, type TestPostgres } from './postgres/test-postgres.ts';
 
 const bin = findPostgres();
@@ -56,7 +57,7 @@ test('two servers on one database: what one changes the other serves', { skip },
     );
     await heard;
     const seen = await inspectPostgres(url);
-    assert.equal(seen.schema, 1);
+    assert.equal(seen.schema, schemaVersion);
     assert.ok(seen.signingKeys.length > 0);
     // A third one without their root keys would make its own, and signing keys the others cannot open.
     await assert.rejects(createServer({ config }), { code: 'root_keys_invalid' });

@@ -7,7 +7,8 @@ import type { Connection } from './connection.ts';
  */
 type Migration = { version: number; oldestCode: number; sql: string };
 
-const migrations: readonly Migration[] = [
+/** All steps, in their order. */
+export const migrations: readonly Migration[] = [
   {
     version: 1,
     oldestCode: 1,
@@ -184,22 +185,34 @@ const migrations: readonly Migration[] = [
       END $$;
     `,
   },
+  {
+    version: 2,
+    oldestCode: 1,
+    // How far long work has come that is done in pieces, by its name.
+    sql: 'CREATE TABLE IF NOT EXISTS progress (task text PRIMARY KEY, state text NOT NULL)',
+  },
 ];
 
 /** The schema this code writes. */
-export const schemaVersion = migrations.length;
+export const schemaVersion = migrations.at(-1)!.version;
+
+/** Stands as the oldest code that may use a database while a store is moved into it: none may. */
+export const movingIn = 1_000_000;
 
 /**
  * Brings the database to this code's schema, each step in a transaction of its own and under a lock, so that nodes that start together do not run one twice.
- * A database of newer code is left as it is and used if that code's steps allow it; else throws `StoreNotUsable`.
+ * A database of newer code is left as it is and used if that code's steps allow it; else throws `StoreNotUsable`. `isMove`: for the
+ * move itself, which alone may use a database that is not whole yet.
  */
-export async function migrate(client: Connection): Promise<void> {
+export async function migrate(client: Connection, { isMove = false } = {}): Promise<void> {
   for (const migration of migrations) await applyOnce(client, migration);
   const { rows } = await client.query<{ oldest_code: number; schema_version: number }>(
     'SELECT oldest_code, schema_version FROM store_state',
   );
   const { oldest_code: oldest, schema_version: version } = rows[0]!;
-  if (oldest > schemaVersion) {
+  if (oldest === movingIn && !isMove)
+    throw new StoreNotUsable('a store is being moved into this database and is not whole yet; run tessera move again');
+  if (oldest > schemaVersion && oldest !== movingIn) {
     throw new StoreNotUsable(
       `the store has schema ${version}, which needs a Tessera that knows schema ${oldest} or later; this one knows ${schemaVersion}; install the newer version again`,
     );

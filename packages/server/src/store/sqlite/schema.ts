@@ -7,7 +7,8 @@ import { StoreNotUsable } from '../store-not-usable.ts';
  */
 type Migration = { version: number; oldestCode: number; sql: string };
 
-const migrations: readonly Migration[] = [
+/** All steps, in their order. */
+export const migrations: readonly Migration[] = [
   {
     version: 1,
     oldestCode: 1,
@@ -135,10 +136,19 @@ const migrations: readonly Migration[] = [
       CREATE INDEX buckets_empty ON buckets (empty_at);
     `,
   },
+  {
+    version: 2,
+    oldestCode: 1,
+    // How far long work has come that is done in pieces, by its name.
+    sql: 'CREATE TABLE IF NOT EXISTS progress (task TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID',
+  },
 ];
 
 /** The schema this code writes. */
-export const schemaVersion = migrations.length;
+export const schemaVersion = migrations.at(-1)!.version;
+
+/** Stands as the oldest code that may use a file whose store has moved to a database: none may. */
+export const movedAway = 1_000_000;
 
 // "TESS": lets `file` and people tell the file, and keeps us from writing into somebody else's database.
 const applicationId = 0x54455353;
@@ -169,12 +179,16 @@ export function assertUsable(db: DatabaseSync): void {
     throw new StoreNotUsable('the file is a database, but not a store of Tessera; name another file');
   }
   const { oldest_code: oldest } = db.prepare('SELECT oldest_code FROM store_state').get() as { oldest_code: number };
+  if (oldest === movedAway) throw new StoreNotUsable(howItMoved);
   if (oldest > schemaVersion) {
     throw new StoreNotUsable(
       `the store has schema ${userVersion(db)}, which needs a Tessera that knows schema ${oldest} or later; this one knows ${schemaVersion}; install the newer version again`,
     );
   }
 }
+
+const howItMoved =
+  'the store in this file was moved to Postgres (tessera move), and what it holds is old; name that database in the configuration: store, or TESSERA_STORE';
 
 function applyOnce(db: DatabaseSync, migration: Migration): void {
   db.exec('BEGIN IMMEDIATE');
