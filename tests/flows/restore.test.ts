@@ -282,6 +282,34 @@ function restoring(engine: string, make: () => Promise<Restorable>): void {
       }
     });
 
+    if (engine === 'Postgres')
+      on('a failover that lost commits: the running node is not ready, says so, and serves nobody', async (at) => {
+        const first = await at.start();
+        const tokens = await signInTokens(first, { username: 'bob' });
+        await at.backUp();
+        const browser = at.browser();
+        await signInTokens(first, { browser, username: 'bob' });
+        await signOutEverywhere(first, browser);
+        await at.putBack();
+        const ready = () => first.server.fetch(new Request(`${first.issuer}/ready`));
+        for (let tries = 0; tries < 200 && !(await (await ready()).text()).includes('back in time'); tries += 1)
+          await sleep(50);
+        const answer = await ready();
+        assert.equal(answer.status, 503);
+        assert.match(await answer.text(), /went back in time/);
+        assert.equal((await refresh(first, tokens.refresh_token)).status, 503);
+        const asked = await first.post('/introspect', { token: tokens.access_token }, basic('orders-api'));
+        assert.equal(asked.status, 503);
+        const poll = await first.server.fetch(
+          new Request(`${first.issuer}/events/poll`, {
+            method: 'POST',
+            headers: { ...basic('orders-api'), 'content-type': 'application/json' },
+            body: '{"returnImmediately":true}',
+          }),
+        );
+        assert.equal(poll.status, 503, 'edges are told nothing by a node that may know less than they do');
+      });
+
     on('a restore is refused while a server uses the store', async (at) => {
       const first = await at.start();
       try {

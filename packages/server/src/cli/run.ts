@@ -18,6 +18,7 @@ const commands: Record<string, () => Promise<{ register: Register }>> = {
   backup: () => import('./backup.ts'),
   restore: () => import('./restore.ts'),
   move: () => import('./move.ts'),
+  migrate: () => import('./migrate.ts'),
   doctor: () => import('./doctor.ts'),
 };
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { applicationName, type ConnectionOptions, openClient } from './connection.ts';
+import { applicationName, type Connection, type ConnectionOptions, openClient } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
 
 /** A process of Tessera that is connected to the database: a server, or a command. `schema`: the version of the schema its code knows. */
@@ -15,24 +15,37 @@ const selectNodes = `
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND (application_name = $1 OR application_name LIKE $1 || '/%')
   GROUP BY 1, 2 ORDER BY 1, 2`;
 
-/** Who of Tessera is connected to the database besides the caller. Connections end with their process, however it ended. A pooler may hold some for longer. */
+/** Who of Tessera is connected to the database besides the caller, who has one connection. */
 export async function connectedNodes(connectionString: string): Promise<ConnectedNode[]> {
   const options: ConnectionOptions = { connectionString, schema: undefined };
   const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
   try {
-    const giveUpMs = performance.now() + patienceMs;
-    for (;;) {
-      const { rows } = await client.query<{ address: string; name: string; connections: number }>(selectNodes, [
-        applicationName,
-      ]);
-      if (rows.length === 0 || performance.now() > giveUpMs)
-        return rows.map(({ address, name, connections }) => ({ address, connections, schema: schemaOf(name) }));
-      await sleep(lookAgainMs);
-    }
+    return await nodesBeside(client);
   } catch (error) {
     throw asStoreFailure(error);
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Who of Tessera is connected besides this connection; `olderThan`: only those whose code knows an older schema than that. Connections end with their process, however it ended. A pooler may
+ * hold some for longer.
+ */
+export async function nodesBeside(
+  connection: Connection,
+  { olderThan = Number.POSITIVE_INFINITY } = {},
+): Promise<ConnectedNode[]> {
+  const giveUpMs = performance.now() + patienceMs;
+  for (;;) {
+    const { rows } = await connection.query<{ address: string; name: string; connections: number }>(selectNodes, [
+      applicationName,
+    ]);
+    const nodes = rows
+      .map(({ address, name, connections }) => ({ address, connections, schema: schemaOf(name) }))
+      .filter(({ schema }) => schema < olderThan);
+    if (nodes.length === 0 || performance.now() > giveUpMs) return nodes;
+    await sleep(lookAgainMs);
   }
 }
 

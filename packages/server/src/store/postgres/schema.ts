@@ -1,11 +1,6 @@
+import type { Migration } from '../migrate-store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Connection } from './connection.ts';
-
-/**
- * One step of the schema. Expand and contract: a step only adds what older code does not mind, and what it makes superfluous is removed by a
- * later step, once no such code runs. `oldestCode` is the schema version whose code may go on working with the database after this step.
- */
-type Migration = { version: number; oldestCode: number; sql: string };
 
 /** All steps, in their order. */
 export const migrations: readonly Migration[] = [
@@ -219,7 +214,8 @@ export async function migrate(client: Connection, { isMove = false } = {}): Prom
   }
 }
 
-async function applyOnce(client: Connection, migration: Migration): Promise<void> {
+/** Applies a step unless somebody has. */
+export async function applyOnce(client: Connection, migration: Migration): Promise<void> {
   if ((await versionOf(client)) >= migration.version) return;
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
   try {
@@ -240,8 +236,8 @@ async function applyOnce(client: Connection, migration: Migration): Promise<void
   }
 }
 
-/** 0 for a schema without a store. Throws `StoreNotUsable` when the tables of another program are in the way. */
-async function versionOf(client: Connection): Promise<number> {
+/** The schema the database has; 0 without a store. Throws `StoreNotUsable` when the tables of another program are in the way. */
+export async function versionOf(client: Connection): Promise<number> {
   const { rows } = await client.query<{ state: boolean; others: boolean }>(`
     SELECT bool_or(relname = 'store_state') AS state, bool_or(relname IN ('sessions', 'grants', 'events', 'documents')) AS others
     FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`);

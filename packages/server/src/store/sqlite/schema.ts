@@ -1,11 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Migration } from '../migrate-store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
-
-/**
- * One step of the schema. Expand and contract: a step only adds what older code does not mind, and what it makes superfluous is removed by a
- * later step, once no such code runs. `oldestCode` is the schema version whose code may go on working with the file after this step.
- */
-type Migration = { version: number; oldestCode: number; sql: string };
 
 /** All steps, in their order. */
 export const migrations: readonly Migration[] = [
@@ -190,7 +185,8 @@ export function assertUsable(db: DatabaseSync): void {
 const howItMoved =
   'the store in this file was moved to Postgres (tessera move), and what it holds is old; name that database in the configuration: store, or TESSERA_STORE';
 
-function applyOnce(db: DatabaseSync, migration: Migration): void {
+/** Applies a step unless somebody has. */
+export function applyOnce(db: DatabaseSync, migration: Migration): void {
   db.exec('BEGIN IMMEDIATE');
   try {
     if (userVersion(db) < migration.version) {
@@ -206,6 +202,7 @@ function applyOnce(db: DatabaseSync, migration: Migration): void {
   }
 }
 
-function userVersion(db: DatabaseSync): number {
+/** The schema the file has; 0 for a fresh one. */
+export function userVersion(db: DatabaseSync): number {
   return (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
 }
