@@ -1,5 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import pg from 'pg';
+import { AskedTogether } from '../../packages/server/src/store/postgres/asked-together.ts';
 import { type Account, nowInSeconds, type PayloadRow, type PeerDatabase, payloadOf } from './peer-database.ts';
 import { PeerWrites } from './peer-writes.ts';
 
@@ -15,14 +16,17 @@ const schema = `
   CREATE TABLE IF NOT EXISTS accounts (id text PRIMARY KEY, username text NOT NULL UNIQUE, body text NOT NULL)`;
 
 const int8 = 20;
-const columns = 'payload, consumed_at AS "consumedAt", expires_at AS "expiresAt"';
-const statements = {
-  find: `SELECT ${columns} FROM payloads WHERE model = $1 AND id = $2`,
-  findByUserCode: `SELECT ${columns} FROM payloads WHERE model = $1 AND user_code = $2`,
-  findByUid: `SELECT ${columns} FROM payloads WHERE model = $1 AND uid = $2`,
-  accountById: 'SELECT body FROM accounts WHERE id = $1',
-  accountByName: 'SELECT body FROM accounts WHERE username = $1',
-};
+
+/** What is looked for in the models: by which column, of which model, with which value. */
+type Asked = { model: string; key: string };
+
+// By each column that the adapter's contract looks for, for all who ask at the same time.
+const findPayloads = (column: 'id' | 'user_code' | 'uid') => `
+  SELECT a.ordinal, p.payload, p.consumed_at AS "consumedAt", p.expires_at AS "expiresAt"
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a(model, key, ordinal)
+  JOIN payloads p ON p.model = a.model AND p.${column} = a.key`;
+const findAccounts = (column: 'id' | 'username') => `
+  SELECT a.ordinal, u.body FROM unnest($1::text[]) WITH ORDINALITY AS a(key, ordinal) JOIN accounts u ON u.${column} = a.key`;
 
 /** Opens the peer's storage in a Postgres database. */
 export async function openPeerPostgres(connectionString: string): Promise<PeerDatabase> {
@@ -39,13 +43,18 @@ export async function openPeerPostgres(connectionString: string): Promise<PeerDa
 
 /**
  * The peer's storage in Postgres: one table of JSON payloads with the indexes its adapter contract needs. Tuned for it as Tessera is for itself: connections are pooled, statements
- * prepared once by each, and what is written in one turn of the event loop, or while other writes are under way, goes together, in one statement of its own
- * transaction; each write resolves only when it is on disk.
+ * prepared once by each, and what is read or written in one turn of the event loop, or while another reading or writing is under way, goes together, in one statement; a
+ * write resolves only when it is on disk.
  */
 class PeerPostgres implements PeerDatabase {
   readonly #pool: pg.Pool;
   readonly #writer: pg.Pool;
   readonly #writes: PeerWrites;
+  readonly #byId: AskedTogether<Asked, AdapterPayload | undefined>;
+  readonly #byUserCode: AskedTogether<Asked, AdapterPayload | undefined>;
+  readonly #byUid: AskedTogether<Asked, AdapterPayload | undefined>;
+  readonly #accountsById: AskedTogether<string, Account | undefined>;
+  readonly #accountsByName: AskedTogether<string, Account | undefined>;
 
   constructor(pool: pg.Pool, writer: pg.Pool) {
     this.#pool = pool;
@@ -53,6 +62,26 @@ class PeerPostgres implements PeerDatabase {
     this.#writes = new PeerWrites(async (statement) => {
       await writer.query(statement);
     });
+    const payloads = (column: 'id' | 'user_code' | 'uid') =>
+      new AskedTogether((batch: readonly Asked[]) =>
+        this.#read<PayloadRow, AdapterPayload | undefined>(
+          `payloads_${column}`,
+          findPayloads(column),
+          [batch.map(({ model }) => model), batch.map(({ key }) => key)],
+          payloadOf,
+        ),
+      );
+    this.#byId = payloads('id');
+    this.#byUserCode = payloads('user_code');
+    this.#byUid = payloads('uid');
+    const accounts = (column: 'id' | 'username') =>
+      new AskedTogether((keys: readonly string[]) =>
+        this.#read<{ body: string }, Account>(`accounts_${column}`, findAccounts(column), [keys], ({ body }) =>
+          JSON.parse(body),
+        ),
+      );
+    this.#accountsById = accounts('id');
+    this.#accountsByName = accounts('username');
   }
 
   adapter(model: string): Adapter {
@@ -60,9 +89,9 @@ class PeerPostgres implements PeerDatabase {
     return {
       upsert: (id, payload, expiresIn) =>
         writes.add({ kind: 'upsert', model, id, payload, expiresAt: expiresIn ? nowInSeconds() + expiresIn : null }),
-      find: (id) => this.#find('find', model, id),
-      findByUserCode: (userCode) => this.#find('findByUserCode', model, userCode),
-      findByUid: (uid) => this.#find('findByUid', model, uid),
+      find: (key) => this.#byId.ask({ model, key }),
+      findByUserCode: (key) => this.#byUserCode.ask({ model, key }),
+      findByUid: (key) => this.#byUid.ask({ model, key }),
       consume: (id) => writes.add({ kind: 'consume', model, id, at: nowInSeconds() }),
       destroy: (id) => writes.add({ kind: 'destroy', model, id }),
       revokeByGrantId: (grantId) => writes.add({ kind: 'revoke', model, grantId }),
@@ -74,28 +103,27 @@ class PeerPostgres implements PeerDatabase {
   }
 
   accountById(accountId: string): Promise<Account | undefined> {
-    return this.#account('accountById', accountId);
+    return this.#accountsById.ask(accountId);
   }
 
   accountByName(username: string): Promise<Account | undefined> {
-    return this.#account('accountByName', username);
+    return this.#accountsByName.ask(username);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#pool.end(), this.#writer.end()]);
   }
 
-  async #find(
-    name: 'find' | 'findByUserCode' | 'findByUid',
-    model: string,
-    key: string,
-  ): Promise<AdapterPayload | undefined> {
-    const { rows } = await this.#pool.query<PayloadRow>({ name, text: statements[name], values: [model, key] });
-    return payloadOf(rows[0]);
-  }
-
-  async #account(name: 'accountById' | 'accountByName', key: string): Promise<Account | undefined> {
-    const { rows } = await this.#pool.query<{ body: string }>({ name, text: statements[name], values: [key] });
-    return rows[0] && (JSON.parse(rows[0].body) as Account);
+  /** What each of a batch asked for, at its place; undefined where there is none. */
+  async #read<Row extends object, Found>(
+    name: string,
+    text: string,
+    values: unknown[],
+    foundIn: (row: Row) => Found,
+  ): Promise<(Found | undefined)[]> {
+    const { rows } = await this.#pool.query<Row & { ordinal: number }>({ name, text, values });
+    const found: (Found | undefined)[] = [];
+    for (const row of rows) found[row.ordinal - 1] = foundIn(row);
+    return found;
   }
 }
