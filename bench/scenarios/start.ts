@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { residentBytesOf } from '../measure/cpu-time.ts';
 import { type Row, rowOfFigure, rowOfTimes, withRatios } from '../report.ts';
-import { freePort, startSubject } from '../subjects/start-subject.ts';
+import { publishedServer } from '../subjects/published-server.ts';
+import { freePort, programCommand, startProgram, stopProgram } from '../subjects/start-subject.ts';
 import type { StoreName, SubjectName } from './scenario.ts';
 
 /** A server that can be started again on the folder, and the database, it had. `readyPath`: what it answers once it can serve. */
@@ -35,7 +36,7 @@ export async function runStarts(
   return [...withRatios(starts), ...withRatios(memory)];
 }
 
-/** Starts them in turns, again and again. */
+/** Starts them in turns, again and again: this server as it is published, bundled. */
 export async function measureStarts<Name>(
   startables: readonly Startable<Name>[],
   extent: { repeats: number; idleSeconds: number },
@@ -44,20 +45,21 @@ export async function measureStarts<Name>(
   for (let repeat = 0; repeat < extent.repeats; repeat++)
     for (const { name, program, readyPath, folder, store } of startables) {
       const port = await freePort();
+      const where = { folder, ...(store !== undefined && { store }) };
+      const command =
+        program === 'tessera.ts'
+          ? await publishedServer(port, where)
+          : programCommand(program, JSON.stringify({ port, sessions: 0, ...where }), 'first');
       const startedMs = performance.now();
-      const starting = startSubject(program, { port, sessions: 0, folder, ...(store !== undefined && { store }) });
-      // Nobody may miss that it failed while the other is awaited.
-      starting.catch(() => undefined);
-      const answering = firstAnswer(`http://127.0.0.1:${port}${readyPath}`, startedMs);
-      const subject = await starting;
+      const child = startProgram(command, () => undefined);
       const starts = measured.get(name) as Starts;
       try {
-        starts.startsMs.push(await answering);
+        starts.startsMs.push(await firstAnswer(`http://127.0.0.1:${port}${readyPath}`, startedMs));
         if (repeat < extent.repeats - 1) continue;
         await sleep(extent.idleSeconds * 1000);
-        starts.idleBytes = residentBytesOf(subject.pid) ?? Number.NaN;
+        starts.idleBytes = residentBytesOf(child.pid as number) ?? Number.NaN;
       } finally {
-        await subject.stop();
+        await stopProgram(child);
       }
     }
   return measured;
