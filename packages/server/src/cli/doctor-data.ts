@@ -69,7 +69,14 @@ export const checkStore: Check = async (terminal, { data, store }) => {
 
 async function checkPostgres(terminal: Terminal, url: string): Promise<Omit<Finding, 'check'>> {
   const { inspectPostgres } = await import('../store/postgres/inspect.ts');
-  const { schema, latestEventAt } = await inspectPostgres(url);
+  const { schema, latestEventAt, clockMs } = await inspectPostgres(url);
+  const aheadSeconds = (terminal.nowMs() - clockMs) / 1000;
+  if (Math.abs(aheadSeconds) > 2)
+    return {
+      state: 'wrong',
+      detail: `this clock is ${Math.abs(aheadSeconds).toFixed(1)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} the database's; a server here is not ready`,
+      todo: 'set the clock, and keep it right with NTP',
+    };
   if (schema === 0) return { state: 'skipped', detail: 'Postgres answers; the first start makes the store there' };
   return clockProblem(terminal, latestEventAt) ?? { state: 'ok', detail: `Postgres answers, schema ${schema}` };
 }

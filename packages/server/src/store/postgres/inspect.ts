@@ -2,9 +2,10 @@ import type { Seconds } from '@tessera/protocol';
 import type { SigningKeyRecord } from '../records.ts';
 import { assertDurable, type ConnectionOptions, openClient } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
+import { clockOfServer } from './statements.ts';
 
-/** What a look at the database found. `schema` 0: no store was made there yet. */
-export type Inspection = { schema: number; latestEventAt: Seconds; signingKeys: SigningKeyRecord[] };
+/** What a look at the database found. `schema` 0: no store was made there yet. `clockMs`: its clock, in milliseconds. */
+export type Inspection = { schema: number; latestEventAt: Seconds; signingKeys: SigningKeyRecord[]; clockMs: number };
 
 /**
  * Looks at the database past the store, which would bring an older schema up to date: changes nothing. Throws as opening the store does for a server that
@@ -15,10 +16,11 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
   const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
   try {
     await assertDurable(client);
-    const { rows } = await client.query<{ is_there: boolean }>(
-      "SELECT to_regclass('store_state') IS NOT NULL AS is_there",
+    const { rows } = await client.query<{ is_there: boolean; clock: number }>(
+      `SELECT to_regclass('store_state') IS NOT NULL AS is_there, ${clockOfServer} AS clock`,
     );
-    if (!rows[0]!.is_there) return { schema: 0, latestEventAt: 0, signingKeys: [] };
+    const { is_there: isThere, clock: clockMs } = rows[0]!;
+    if (!isThere) return { schema: 0, latestEventAt: 0, signingKeys: [], clockMs };
     const state = await client.query<{ schema: number; latest: number | null }>(
       'SELECT schema_version AS schema, (SELECT at FROM events ORDER BY position DESC LIMIT 1) AS latest FROM store_state',
     );
@@ -28,6 +30,7 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
       schema,
       latestEventAt: latest ?? 0,
       signingKeys: keys.rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord),
+      clockMs,
     };
   } catch (error) {
     throw asStoreFailure(error);

@@ -28,7 +28,7 @@ import { LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
 import { type SessionRow, toSession } from './rows.ts';
 import { StandingReader } from './standing.ts';
-import { Statements } from './statements.ts';
+import { clockOfServer, Statements } from './statements.ts';
 
 const selectDocuments = `
   SELECT a.ordinal, d.body FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS a(kind, id, ordinal) JOIN documents d USING (kind, id)`;
@@ -164,9 +164,7 @@ export class Reader {
 
   /** The server's clock, in milliseconds. */
   async clockMs(): Promise<number> {
-    const row = await this.statements.one<{ ms: number }>(
-      'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms',
-    );
+    const row = await this.statements.one<{ ms: number }>(`SELECT ${clockOfServer} AS ms`);
     return row!.ms;
   }
 
