@@ -74,6 +74,7 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
     const [app] = await signInApps(() => reach, ['web']);
     assert.ok(app);
     const before_ = await counted('tessera_tokens_issued_total');
+    assert.equal(await counted('tessera_tokens_issued_total'), before_);
     const [victim] = server.workers() as [number];
     process.kill(victim, 'SIGKILL');
     await eventually(() => server.output().includes(`(pid ${victim}) was ended by SIGKILL`));

@@ -35,8 +35,8 @@ async function sumOf(metrics: readonly CollectedMetrics[]): Promise<Registry> {
   return AggregatorRegistry.aggregate([...metrics]);
 }
 
-/** Makes a registry of its own, so that several servers can live in one process. `ofOthers`: the metrics of the other processes that serve the same port. */
-export function createMetrics(ofOthers?: () => Promise<CollectedMetrics[]>): Metrics {
+/** Makes a registry of its own, so that several servers can live in one process. `ofAll`: brings the metrics of all processes that serve the same port, this one's among them. */
+export function createMetrics(ofAll?: () => Promise<CollectedMetrics[]>): Metrics {
   const registry = new RegistryOf();
   const registers = [registry];
   let complete: Promise<void> | undefined;
@@ -50,8 +50,9 @@ export function createMetrics(ofOthers?: () => Promise<CollectedMetrics[]>): Met
   };
   return {
     expose: async () => {
-      const own = await collect();
-      return ofOthers ? (await sumOf([own, ...(await ofOthers())])).metrics() : registry.metrics();
+      if (ofAll) return (await sumOf(await ofAll())).metrics();
+      await collect();
+      return registry.metrics();
     },
     collect,
     contentType: registry.contentType,

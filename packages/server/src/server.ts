@@ -48,8 +48,8 @@ export type ServerOptions = {
   time?: TimeSource;
   random?: Random;
   log?: Logger;
-  /** Brings the metrics of the other processes that serve the same port, when there are any. */
-  metricsOfOthers?: () => Promise<CollectedMetrics[]>;
+  /** Brings the metrics of all processes that serve the same port, this one's among them, when there are several. */
+  metricsOfAll?: () => Promise<CollectedMetrics[]>;
 };
 
 /** A server that is ready: it answers through `fetch` at once, and on a port after `listen`. */
@@ -166,7 +166,7 @@ async function createContext(options: ServerOptions): Promise<Context> {
     monotonicMs,
     clock,
     log,
-    metrics: createMetrics(options.metricsOfOthers),
+    metrics: createMetrics(options.metricsOfAll),
   };
 }
 

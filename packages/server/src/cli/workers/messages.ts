@@ -3,7 +3,7 @@ import type { CollectedMetrics } from '../../metrics.ts';
 
 /**
  * What a worker is told. `start` carries the settings the primary read, so that a file that changes meanwhile does not part the workers. `collect` asks for its
- * metrics; `collected` answers its own question for those of the others.
+ * metrics; `collected` answers its own question for those of all.
  */
 export type ToWorker =
   | { kind: 'start'; config: Config }

@@ -108,10 +108,9 @@ class Primary {
       this.#metrics.answer(worker.id, question, message.metrics);
       return;
     }
-    const others = this.#places.flatMap(({ worker: one }) =>
-      one && one !== worker && one.isConnected() ? [one.id] : [],
-    );
-    void this.#metrics.gather(others).then((metrics) => send(worker, { kind: 'collected', question, metrics }));
+    // The asker too: what it has counted must be known here when it is gone.
+    const all = this.#places.flatMap(({ worker: one }) => (one?.isConnected() ? [one.id] : []));
+    void this.#metrics.gather(all).then((metrics) => send(worker, { kind: 'collected', question, metrics }));
   }
 
   #watch(place: Place): void {

@@ -7,7 +7,7 @@ import { describeFailure } from '../failure.ts';
 import { explainListen } from '../listen-failure.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
-/** How long, in milliseconds, the primary may take to bring the metrics of the others. */
+/** How long, in milliseconds, the primary may take to bring the metrics of all workers. */
 const answerMs = 5000;
 
 // One of the processes that serve a port: started by `primary.ts`, which owns the port, and told by it what to do. When the primary is gone the process ends by
@@ -31,7 +31,7 @@ async function start(config: Config): Promise<void> {
   try {
     // As the command does: compiled once, not at each start.
     if (import.meta.url.endsWith('.mjs')) enableCompileCache(join(import.meta.dirname, 'compiled'));
-    server = import('../../server.ts').then(({ createServer }) => createServer({ config, metricsOfOthers }));
+    server = import('../../server.ts').then(({ createServer }) => createServer({ config, metricsOfAll }));
     const { url } = await (await server).listen().catch((error) => Promise.reject(explainListen(error, config)));
     send({ kind: 'ready', url });
   } catch (error) {
@@ -55,11 +55,11 @@ async function collect(question: number): Promise<void> {
   if (metrics) send({ kind: 'metrics', question, metrics });
 }
 
-function metricsOfOthers(): Promise<CollectedMetrics[]> {
+function metricsOfAll(): Promise<CollectedMetrics[]> {
   const question = ++asked;
   return new Promise<CollectedMetrics[]>((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error('the metrics of the other workers did not come; is the primary process frozen?')),
+      () => reject(new Error('the metrics of the workers did not come; is the primary process frozen?')),
       answerMs,
     );
     questions.set(question, (metrics) => {
