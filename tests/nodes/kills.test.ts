@@ -26,7 +26,7 @@ it('A5 A13 D1 nodes that are killed under load: nothing acknowledged is lost, no
   const load = new Load(nodes, random);
   try {
     await load.begin(6);
-    for (let kills = 0; kills < 4 * rounds; kills++) {
+    for (let kills = 0; kills < 3 * rounds; kills++) {
       await sleep(200 + random() * 600);
       const ending = load.endOne();
       const victim = pick(nodes.running, random);
@@ -100,7 +100,7 @@ it('A5 D1 workers of one SQLite file that are killed under load: the port goes o
   try {
     await node.start();
     await load.begin(5);
-    for (let kills = 0; kills < 4 * rounds; kills++) {
+    for (let kills = 0; kills < 3 * rounds; kills++) {
       await sleep(300 + random() * 500);
       const ending = load.endOne();
       const victim = pick(node.process.workers(), random);
