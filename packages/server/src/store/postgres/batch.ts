@@ -1,7 +1,6 @@
-import type pg from 'pg';
 import type { Change, NewEvent } from '../store.ts';
 import { type Effects, isShared, type SharedChange } from './changes.ts';
-import { type Connection, inTransaction } from './connection.ts';
+import { type Connection, inTransaction, type Pool } from './connection.ts';
 import { idOf, putDocument, remove } from './document-changes.ts';
 import { endGrants, endSessions } from './endings.ts';
 import { appendEvents } from './event-log.ts';
@@ -28,7 +27,7 @@ export function isSharedTask(task: Task): task is SharedTask {
  * Writes commits together, in one transaction, with one statement of each kind. They are decided in their order, each on what those before it left; one that
  * conflicts leaves nothing. Returns once all is durable.
  */
-export function writeTogether(pool: pg.Pool, tasks: readonly SharedTask[]): Promise<Reply[]> {
+export function writeTogether(pool: Pool, tasks: readonly SharedTask[]): Promise<Reply[]> {
   return inTransaction(pool, async (connection) => {
     const rows = new RowsAtHand();
     await rows.load(
@@ -51,7 +50,7 @@ export function writeTogether(pool: pg.Pool, tasks: readonly SharedTask[]): Prom
 }
 
 /** Writes one commit of any changes in a transaction of its own. */
-export async function writeAlone(pool: pg.Pool, task: Task): Promise<Reply> {
+export async function writeAlone(pool: Pool, task: Task): Promise<Reply> {
   try {
     return await inTransaction(pool, async (connection) => {
       const effects = noEffects();

@@ -28,8 +28,11 @@ const types = {
   },
 } as pg.CustomTypesConfig;
 
+/** Connections that are shared. */
+export type Pool = pg.Pool;
+
 /** Connections to the database, at most `most`, made when needed and replaced when lost. None is handed out that leads to a standby. */
-export function openPool(options: ConnectionOptions, most: number): pg.Pool {
+export function openPool(options: ConnectionOptions, most: number): Pool {
   const pool = new pg.Pool({
     ...clientConfig(options),
     max: most,
@@ -64,7 +67,7 @@ export async function openClient(options: ConnectionOptions): Promise<pg.Client>
 }
 
 /** Runs `work` with a connection of the pool; one that was lost does not go back. Failures come as the Store interface says. */
-export async function withConnection<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
   let client: pg.PoolClient | undefined;
   let isUsable = true;
   try {
@@ -96,7 +99,7 @@ export async function inStatement<T>(pool: pg.Pool, work: (connection: Connectio
  * Runs `work` in a transaction and commits it; what it throws rolls back and comes out as it was thrown. Each statement has a snapshot of its own (READ
  * COMMITTED): what a statement locked, the next one sees as it is.
  */
-export async function inTransaction<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let isUsable = true;
   try {
@@ -169,6 +172,7 @@ async function prepare(client: Pick<pg.Client, 'query'>, { schema }: ConnectionO
     SET idle_in_transaction_session_timeout = ${statementMs};
     SET default_transaction_isolation = 'read committed';
     SET client_min_messages = warning;
+    SET jit = off;
     ${schema === undefined ? '' : `SET search_path = ${quoteName(schema)};`}`);
   const { rows } = await client.query<{ standby: boolean; sync: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync",

@@ -7,11 +7,11 @@ import { Conditions, type Statements } from './statements.ts';
 const slice = 8192;
 const mostPlaced = 10_000;
 
-/** Where the log stands, and whether committed events wait for their positions. `newest`: the latest batch among those. */
-export type LogState = StorePosition & { newest: number };
+/** Where the log stands, from which position on it is kept, and whether committed events wait for their positions. `newest`: the latest batch among those. */
+export type LogState = StorePosition & { kept_from: number; newest: number };
 
 const selectState = `
-  SELECT epoch, position,
+  SELECT epoch, position, (SELECT kept_from FROM event_log) AS kept_from,
     coalesce((
       SELECT max(batch) FROM event_inbox
       WHERE xid >= CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END
@@ -29,9 +29,14 @@ export async function readLogState(statements: Statements): Promise<LogState> {
  * get the events, and a transaction that is open for long holds nothing back; its events come later.
  */
 export async function readPosition(statements: Statements): Promise<StorePosition> {
+  const { epoch, position } = await readSettledLog(statements);
+  return { epoch, position };
+}
+
+async function readSettledLog(statements: Statements): Promise<LogState> {
   for (;;) {
-    const { epoch, position, newest } = await readLogState(statements);
-    if (newest === 0) return { epoch, position };
+    const state = await readLogState(statements);
+    if (state.newest === 0) return state;
     await statements.all('SELECT place_events($1)', mostPlaced);
   }
 }
@@ -39,8 +44,8 @@ export async function readPosition(statements: Statements): Promise<StorePositio
 /** The events a filter asks for. */
 export async function readEvents(statements: Statements, filter: EventFilter): Promise<EventRecord[]> {
   const where = conditionsOf(filter);
-  const { position } = await readPosition(statements);
-  const first = (filter.afterPosition ?? 0) + 1;
+  const { position, kept_from: keptFrom } = await readSettledLog(statements);
+  const first = Math.max((filter.afterPosition ?? 0) + 1, keptFrom);
   const last = Math.min((filter.beforePosition ?? Number.MAX_SAFE_INTEGER) - 1, position);
   const direction = filter.newestFirst === true ? 'DESC' : 'ASC';
   // The plus keeps an index that narrows from being passed over for one that orders.

@@ -1,6 +1,6 @@
-import type pg from 'pg';
 import { StoreUnavailable } from '../store.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
+import type { Pool } from './connection.ts';
 import { asStoreFailure, isLost, isRetried } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
 
@@ -23,8 +23,8 @@ const tries = 6;
  * statements; else nothing orders them, as if two nodes had asked.
  */
 export class GroupCommit {
-  readonly #writer: pg.Pool;
-  readonly #pool: pg.Pool;
+  readonly #writer: Pool;
+  readonly #pool: Pool;
   readonly #committed: () => void;
   #shared: Waiting<SharedTask>[] = [];
   readonly #alone: Waiting[] = [];
@@ -34,7 +34,7 @@ export class GroupCommit {
   #drained: (() => void) | undefined;
 
   /** `writer`: the connection for batches; `pool`: those for commits of their own. `committed` is called after each transaction that wrote something. */
-  constructor(writer: pg.Pool, pool: pg.Pool, committed: () => void) {
+  constructor(writer: Pool, pool: Pool, committed: () => void) {
     this.#writer = writer;
     this.#pool = pool;
     this.#committed = committed;

@@ -1,5 +1,4 @@
 import type { Seconds } from '@tessera/protocol';
-import type pg from 'pg';
 import type { DocumentKind } from '../records.ts';
 import type {
   Change,
@@ -20,6 +19,7 @@ import {
   type ConnectionOptions,
   failoverRisk,
   openPool,
+  type Pool,
   quoteName,
   withConnection,
 } from './connection.ts';
@@ -64,8 +64,8 @@ const watchDeafEveryMs = 40;
 class PostgresStore implements Store {
   readonly #connection: ConnectionOptions;
   readonly #warn: (message: string) => void;
-  readonly #pool: pg.Pool;
-  readonly #writerPool: pg.Pool;
+  readonly #pool: Pool;
+  readonly #writerPool: Pool;
   readonly #writer: GroupCommit;
   readonly #reader: Reader;
   readonly #signal: CommitSignal;

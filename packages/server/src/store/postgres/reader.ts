@@ -1,5 +1,4 @@
 import type { Seconds } from '@tessera/protocol';
-import type pg from 'pg';
 import type {
   BucketRecord,
   DocumentKind,
@@ -22,6 +21,7 @@ import type {
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
 import { AskedTogether } from './asked-together.ts';
+import type { Pool } from './connection.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { afterPrefix, packKey, packText, unpackText } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
@@ -55,7 +55,7 @@ export class Reader {
   );
   readonly #buckets = new AskedTogether<string, BucketRecord | undefined>((keys) => this.#selectBuckets(keys));
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: Pool) {
     this.statements = new Statements(pool);
     this.#lapsed = new LapsedScan(this.statements);
     this.#standing = new StandingReader(this.statements);

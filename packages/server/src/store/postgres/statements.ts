@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
-import type pg from 'pg';
-import { type Connection, withConnection } from './connection.ts';
+import { type Connection, type Pool, withConnection } from './connection.ts';
 
 /** The server's clock at this moment, in milliseconds, as SQL. */
 export const clockOfServer = '(extract(epoch FROM clock_timestamp()) * 1000)::float8';
 
 /** Statements of readers: each runs on a connection of the pool, where it is prepared when first used. Failures are thrown as `StoreUnavailable`. */
 export class Statements {
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: Pool) {
     this.#pool = pool;
   }
 

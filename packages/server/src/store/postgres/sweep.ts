@@ -1,7 +1,7 @@
 import type { Seconds } from '@tessera/protocol';
-import type pg from 'pg';
 import type { SweepResult } from '../store.ts';
-import { type Connection, inTransaction } from './connection.ts';
+import { type Connection, inTransaction, type Pool } from './connection.ts';
+import { dropPassedEvents, partitionEvents, passOldEvents } from './event-partitions.ts';
 import { asStoreFailure, isRetried } from './failure.ts';
 import { count, run } from './statements.ts';
 
@@ -25,16 +25,12 @@ const removeRemembered = `
   DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE until <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`;
 const removeBuckets = `
   DELETE FROM buckets WHERE key IN (SELECT key FROM buckets WHERE empty_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`;
-const removeEvents = `
-  WITH oldest AS MATERIALIZED (SELECT position, at, until FROM events ORDER BY position LIMIT $3)
-  DELETE FROM events WHERE position <= (SELECT max(position) FROM oldest)
-    AND position < coalesce((SELECT min(position) FROM oldest WHERE at >= $1 OR until > $2), 9223372036854775807)`;
 
 /**
  * Sweeps in slices, a transaction each. A session stays while a row of its grants does, so that every grant's session can be shown; an event stays
- * while edges must hear of it. Events go in the order of their positions, so that what is left has no holes.
+ * while edges must hear of it. Events go in the order of their positions, so that what is left has no holes: first from sight, then their partitions.
  */
-export async function sweep(pool: pg.Pool, bounds: SweepBounds): Promise<SweepResult> {
+export async function sweep(pool: Pool, bounds: SweepBounds): Promise<SweepResult> {
   const total: SweepResult = { sessions: 0, grants: 0, remembered: 0, buckets: 0, events: 0 };
   for (let left = bounds.limit; left > 0; left -= slice) {
     const swept = await sweepSlice(pool, { ...bounds, limit: Math.min(left, slice) });
@@ -42,10 +38,11 @@ export async function sweep(pool: pg.Pool, bounds: SweepBounds): Promise<SweepRe
     for (const kind of kinds) total[kind] += swept[kind];
     if (kinds.every((kind) => swept[kind] === 0)) break;
   }
+  if (await partitionEvents(pool)) await dropPassedEvents(pool, bounds);
   return total;
 }
 
-async function sweepSlice(pool: pg.Pool, bounds: SweepBounds): Promise<SweepResult> {
+async function sweepSlice(pool: Pool, bounds: SweepBounds): Promise<SweepResult> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await inTransaction(pool, (connection) => removeSlice(connection, bounds));
@@ -66,6 +63,6 @@ async function removeSlice(
     sessions: await count(connection, removeSessions, [endedBefore, limit]),
     remembered: await count(connection, removeRemembered, [now, limit]),
     buckets: await count(connection, removeBuckets, [now, limit]),
-    events: await count(connection, removeEvents, [eventsBefore, now, limit]),
+    events: await passOldEvents(connection, { now, eventsBefore, limit }),
   };
 }

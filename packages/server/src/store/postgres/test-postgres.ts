@@ -152,13 +152,14 @@ export async function openEngine({ connectionString }: TestPostgres): Promise<Op
   };
 }
 
-/** Runs one statement on a connection of its own. */
+/** Runs statements on a connection of its own; returns the rows of the last. */
 export async function query<Row extends pg.QueryResultRow>(connectionString: string, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    return (await client.query<Row>(sql)).rows;
+    const results = [await client.query<Row>(sql)].flat() as pg.QueryResult<Row>[];
+    return results.at(-1)!.rows;
   } finally {
     await client.end().catch(() => undefined);
   }
