@@ -11,7 +11,7 @@ import { signingAlgorithms } from './tokens/signing-keys.ts';
 /** The pause between two looks for lapsed sessions, in milliseconds, and how often the slower work is done. */
 const pauseMs = 2000;
 const slowEveryMs = 60_000;
-/** A look walks all rows: with many of them the pauses grow, so that looking takes at most a twentieth of the time. */
+/** A look costs what comes due; with much of it the pauses grow, so that looking takes at most a twentieth of the time. */
 const pausePerLook = 20;
 /** Rows of one slice: a slice must never hold up a request. */
 const slice = 200;

@@ -1385,6 +1385,157 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.equal(closed.size, 20);
     });
 
+    on('a grant that is used is found when its new limit comes, and not before', async ({ store }) => {
+      const session = await newSession(store, { ssoUntil: now + 9000 });
+      const rotated = await newGrant(store, session, { idleAt: now + 10 });
+      const touched = await newGrant(store, session, { idleAt: now + 10 });
+      for (let round = 1; round <= 3; round += 1) {
+        const idleAt = now + 10 + round * 10;
+        const touch = { change: 'touch-grant', grantId: touched.grantId, expect: 1, at: now, idleAt, origin } as const;
+        await committed(store, [rotate(rotated, round, { idleAt }), touch]);
+        assert.deepEqual(await lapsed(store, idleAt - 1), { sids: [], grantIds: [] });
+      }
+      // What was looked at and went on is found at the second its limit is over, and as often as asked while it has not ended.
+      const both = [rotated.grantId, touched.grantId].sort();
+      for (const at of [now + 40, now + 41]) assert.deepEqual(await lapsed(store, at), { sids: [], grantIds: both });
+      await committed(store, [rotate(rotated, 4, { idleAt: now + 50 })]);
+      assert.deepEqual((await lapsed(store, now + 42)).grantIds, [touched.grantId], 'used after it was found');
+      await committed(store, [endGrants({ grantId: touched.grantId })]);
+      assert.deepEqual((await lapsed(store, now + 49)).grantIds, []);
+      assert.deepEqual((await lapsed(store, now + 50)).grantIds, [rotated.grantId]);
+    });
+
+    on('a grant without an idle limit is found at its end, one that ended never', async ({ store }) => {
+      const session = await newSession(store, { ssoUntil: now + 9000 });
+      const absolute = await newGrant(store, session, { idleAt: null, endsAt: now + 100 });
+      const ended = await newGrant(store, session, { idleAt: now + 100 });
+      await committed(store, [endGrants({ grantId: ended.grantId })]);
+      assert.deepEqual((await lapsed(store, now + 99)).grantIds, []);
+      assert.deepEqual((await lapsed(store, now + 100)).grantIds, [absolute.grantId]);
+    });
+
+    on('a session that is touched or renewed is found when its new time is over', async ({ store }) => {
+      const touched = await newSession(store, { ssoUntil: now + 10 });
+      const longer = await newSession(store, { ssoUntil: now + 10 });
+      const shorter = await newSession(store, { ssoUntil: now + 500 });
+      const renew = (session: SessionRecord, ssoUntil: number): Change => ({
+        change: 'renew-session',
+        sid: session.sid,
+        expect: 1,
+        renewed: { ...session, cookieDigest: nextDigest(), ssoUntil },
+      });
+      await committed(store, [
+        { change: 'touch-session', sid: touched.sid, lastSeenAt: now + 5, ssoUntil: now + 30 },
+        renew(longer, now + 40),
+        renew(shorter, now + 20),
+      ]);
+      assert.deepEqual((await lapsed(store, now + 19)).sids, []);
+      assert.deepEqual((await lapsed(store, now + 20)).sids, [shorter.sid]);
+      assert.deepEqual((await lapsed(store, now + 29)).sids, [shorter.sid]);
+      assert.deepEqual((await lapsed(store, now + 30)).sids, [shorter.sid, touched.sid].sort());
+      assert.deepEqual((await lapsed(store, now + 40)).sids, [shorter.sid, touched.sid, longer.sid].sort());
+    });
+
+    on('a session that only its grants kept is found as soon as the last of them ends or lapses', async ({ store }) => {
+      const carried = async () => {
+        const session = await newSession(store, { ssoUntil: now + 10 });
+        const grants = [await newGrant(store, session), await newGrant(store, session, { kind: 'offline' })];
+        return { sid: session.sid, session, grants };
+      };
+      const [ends, lapses, carriesOn] = [await carried(), await carried(), await carried()];
+      assert.deepEqual((await lapsed(store, now + 20)).sids, []);
+      await newGrant(store, carriesOn.session, { idleAt: now + 5000 });
+      for (const grant of ends.grants) {
+        assert.deepEqual((await lapsed(store, now + 20)).sids, []);
+        // An ending dated before the session's own time was over counts as any other.
+        await committed(store, [endGrants({ grantId: grant.grantId }, sampleEnding({ at: now }))]);
+      }
+      assert.deepEqual((await lapsed(store, now + 20)).sids, [ends.sid]);
+      await committed(store, [endSessions({ sid: ends.sid })]);
+      await committed(store, [rotate(lapses.grants[0]!, 1, { idleAt: now + 4000 })]);
+      assert.deepEqual((await lapsed(store, now + 3999)).sids, []);
+      assert.deepEqual((await lapsed(store, now + 4000)).sids, [lapses.sid]);
+      assert.deepEqual((await lapsed(store, now + 5000)).sids, [lapses.sid, carriesOn.sid].sort());
+    });
+
+    on('whatever happens to sessions and grants, what findLapsed tells is what has lapsed', async ({ store }) => {
+      const random = randomNumbers(20_261_121);
+      const sessions: SessionRecord[] = [];
+      const grants: GrantRecord[] = [];
+      for (let at = now; at < now + 400; at += 1) {
+        const session = sessions[random(sessions.length)];
+        const grant = grants[random(grants.length)];
+        const live = grant && (await store.getGrant(grant.grantId));
+        const held = session && (await store.getSession(session.sid));
+        const soon = at + 1 + random(60);
+        switch (random(9)) {
+          case 0:
+          case 1:
+            sessions.push(await newSession(store, { ssoUntil: soon, endsAt: at + 1 + random(200) }));
+            break;
+          case 2:
+          case 3: {
+            if (held === undefined || held.endedAt !== null) break;
+            const idleAt = random(3) === 0 ? null : soon;
+            grants.push(await newGrant(store, held, { idleAt, endsAt: at + 1 + random(200) }));
+            break;
+          }
+          case 4:
+            if (live?.endedAt !== null || live.idleAt === null) break;
+            await store.commit([rotate(live, live.generation, { idleAt: Math.max(live.idleAt, soon) })]);
+            break;
+          case 5:
+            if (session)
+              await store.commit([{ change: 'touch-session', sid: session.sid, lastSeenAt: at, ssoUntil: soon }]);
+            break;
+          case 6:
+            if (held?.endedAt !== null) break;
+            await store.commit([
+              { change: 'renew-session', sid: held.sid, expect: held.version, renewed: { ...held, ssoUntil: soon } },
+            ]);
+            break;
+          case 7:
+            if (grant && random(2) === 0) await store.commit([endGrants({ grantId: grant.grantId })]);
+            break;
+          default:
+            if (session && random(3) === 0) await store.commit([endSessions({ sid: session.sid }, random(2) === 0)]);
+        }
+        if (at % 5 === 0) assert.deepEqual(await lapsed(store, at), await lapsedByWalking(store, at), `at ${at - now}`);
+      }
+      const left = await lapsed(store, now + 9999);
+      assert.ok(left.sids.length > 5 && left.grantIds.length > 5);
+    });
+
+    on('stores that look at once and end what they find end everything, each once', async ({ store, another }) => {
+      const stores = [store, await another(), await another()];
+      const sessions = times(40, () => sampleSession({ ssoUntil: now + 10 }));
+      const grants = sessions.flatMap((session) => times(3, () => sampleGrant(session, { idleAt: now + 10 })));
+      await committed(store, [
+        ...sessions.map((session): Change => ({ change: 'create-session', session })),
+        ...grants.map((grant): Change => ({ change: 'create-grant', grant })),
+      ]);
+      const ended = (
+        await Promise.all(
+          stores.map(async (each) => {
+            const results: string[] = [];
+            for (let quiet = 0; quiet < 3; ) {
+              const found = await each.findLapsed(now + 10, 25);
+              if (found.grants.length + found.sessions.length === 0) quiet += 1;
+              const changes = [
+                ...found.sessions.map((session) => endSessions({ sid: session.sid })),
+                ...found.grants.map((grant) => endGrants({ grantId: grant.grantId })),
+              ];
+              const { sids, grantIds } = await committed(each, changes);
+              results.push(...sids, ...grantIds);
+            }
+            return results;
+          }),
+        )
+      ).flat();
+      const all = [...sessions.map(({ sid }) => sid), ...grants.map(({ grantId }) => grantId)];
+      assert.deepEqual(ended.sort(), all.sort());
+    });
+
     on(
       'a sweep removes what ended before, its sessions once no grant is left, and nothing that lives',
       async ({ store }) => {
@@ -1608,6 +1759,31 @@ function countCommitted(results: readonly CommitResult[]): number {
 
 function times<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));
+}
+
+/** The ids of what findLapsed tells, sorted. */
+async function lapsed(store: Store, at: number): Promise<{ sids: string[]; grantIds: string[] }> {
+  const { sessions, grants } = await store.findLapsed(at, 10_000);
+  return { sids: sessions.map(({ sid }) => sid).sort(), grantIds: grants.map(({ grantId }) => grantId).sort() };
+}
+
+/** The same, by looking at everything. */
+async function lapsedByWalking(store: Store, at: number): Promise<{ sids: string[]; grantIds: string[] }> {
+  const over = { state: 'ended', now: at } as const;
+  const sessions = (await store.listSessions(over, { limit: 10_000 })).items.filter(({ endedAt }) => endedAt === null);
+  const grants = (await store.listGrants(over, { limit: 10_000 })).items.filter(({ endedAt }) => endedAt === null);
+  return { sids: sessions.map(({ sid }) => sid).sort(), grantIds: grants.map(({ grantId }) => grantId).sort() };
+}
+
+/** Whole numbers below a bound, the same in every run. Source: the mulberry32 generator. */
+function randomNumbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % Math.max(1, below);
+  };
 }
 
 async function inOrder<T>(count: number, make: () => Promise<T>): Promise<T[]> {

@@ -74,7 +74,7 @@ export type Change =
     }
   /** Expects the grant id to be free and its session to exist, unended. */
   | { change: 'create-grant'; grant: GrantRecord }
-  /** Expects that generation, not ended. Raises generation and `uses` by one. */
+  /** Expects that generation, not ended. Raises generation and `uses` by one. `idleAt` never moves back: `findLapsed` looks when the earlier one is over. */
   | {
       change: 'rotate-grant';
       grantId: string;
@@ -86,7 +86,7 @@ export type Change =
       /** Only after a restore: the generation to move to instead of the next one. */
       generation?: number;
     }
-  /** A use without rotation. Expects that generation, not ended. Raises `uses` by one. */
+  /** A use without rotation. Expects that generation, not ended. Raises `uses` by one. `idleAt` moves forward, as in a rotation. */
   | { change: 'touch-grant'; grantId: string; expect: number; at: Seconds; idleAt: Seconds | null; origin: Origin }
   /** A replay. Raises `replays` by one. Expects nothing. */
   | { change: 'count-replay'; grantId: string }
@@ -204,8 +204,9 @@ export interface Store {
 
   /**
    * Sessions and grants that have lapsed and have not been ended: sessions past `endsAt`, or past `ssoUntil` without a live grant; grants past `idleAt` or `endsAt`.
-   * At most `limit` of each; called in a loop it reaches all of them without an index on anything that a refresh changes. None found means that
-   * there are none. Another may use or renew what was found before it is ended.
+   * At most `limit` of each; called in a loop that ends what it finds it reaches all of them, at the cost of what comes due and without an index on anything that a
+   * refresh changes. None found means that there are none, but for rows that another node's look or ending holds at that moment, and for a database that comes
+   * from an older version, which is taken in over the first calls. Another may use or renew what was found before it is ended.
    */
   findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }>;
   /**

@@ -13,7 +13,7 @@ export const grantColumns = `
 const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
 
 /** Whether the session in `sessions` has a living grant at the moment that the parameter names. */
-export function hasLivingGrant(now: string): string {
+function hasLivingGrant(now: string): string {
   return `EXISTS (
     SELECT 1 FROM grants g JOIN grant_state s USING (grant_id)
     WHERE g.sid = sessions.sid AND ${grantLives.replaceAll('?', () => now)})`;

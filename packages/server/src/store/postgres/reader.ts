@@ -57,7 +57,7 @@ export class Reader {
 
   constructor(pool: Pool) {
     this.statements = new Statements(pool);
-    this.#lapsed = new LapsedScan(this.statements);
+    this.#lapsed = new LapsedScan(pool);
     this.#standing = new StandingReader(this.statements);
   }
 

@@ -1,6 +1,7 @@
 import type { Migration } from '../migrate-store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Connection } from './connection.ts';
+import { grantsDue, sessionsDue } from './schema-due.ts';
 import { partitionedEvents } from './schema-events.ts';
 
 /** All steps, in their order. */
@@ -187,7 +188,8 @@ export const migrations: readonly Migration[] = [
     // How far long work has come that is done in pieces, by its name.
     sql: 'CREATE TABLE IF NOT EXISTS progress (task text PRIMARY KEY, state text NOT NULL)',
   },
-  { version: 3, oldestCode: 1, sql: partitionedEvents },
+  { version: 3, oldestCode: 1, sql: partitionedEvents + sessionsDue },
+  { version: 4, oldestCode: 1, sql: grantsDue },
 ];
 
 /** The schema this code writes. */

@@ -3,14 +3,15 @@ import type { Change, NewEvent } from '../store.ts';
 import { type Effects, prepareChanges } from './changes.ts';
 import { prepareEventLog } from './event-log.ts';
 import { isBusy, isEngineFailure } from './failure.ts';
+import { type DueReply, type DueTask, prepareDue } from './lapsed.ts';
 import { prepareSweep, type SweepBounds } from './sweep.ts';
 import { prepareWriteLock } from './write-lock.ts';
 
 /** One piece of work for the writer; travels as JSON. */
-export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } | { sweep: SweepBounds };
+export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } | { sweep: SweepBounds } | DueTask;
 
 /**
- * What became of a task: 0 (committed, ended nothing), what it ended, the index of the change that conflicted, what a sweep removed;
+ * What became of a task: 0 (committed, ended nothing), what it ended, the index of the change that conflicted, what a sweep removed, a look found;
  * `unavailable` when the engine failed, `refused` when the task itself cannot be written (a bug of the caller).
  */
 export type Reply =
@@ -18,6 +19,7 @@ export type Reply =
   | { ended: { sids: string[]; grantIds: string[] } }
   | { conflict: number }
   | { swept: ReturnType<ReturnType<typeof prepareSweep>> }
+  | DueReply
   | { unavailable: string }
   | { refused: string };
 
@@ -43,10 +45,12 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
   const undo = db.prepare('ROLLBACK TO task');
   const apply = prepareChanges(db);
   const sweep = prepareSweep(db);
+  const lookForDue = prepareDue(db);
   const log = prepareEventLog(db);
 
   function write(task: Task): Reply {
     if ('sweep' in task) return { swept: sweep(task.sweep) };
+    if (!('changes' in task)) return lookForDue(task);
     const effects: Effects = { events: [], sids: [], grantIds: [] };
     for (const [index, change] of task.changes.entries()) {
       if (!apply(change, effects)) return { conflict: index };
@@ -115,6 +119,6 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
 }
 
 function undoesItself(task: Task): boolean {
-  if ('sweep' in task || task.changes.length !== 1 || task.events.length !== 0) return false;
+  if (!('changes' in task) || task.changes.length !== 1 || task.events.length !== 0) return false;
   return undoThemselves.has(task.changes[0]!.change);
 }

@@ -180,5 +180,6 @@ function settle(waiting: Waiting, reply: Reply): boolean {
     return false;
   }
   waiting.resolve(reply);
-  return reply === 0 || !('conflict' in reply);
+  // What a look writes is news to nobody.
+  return reply === 0 || 'ended' in reply || 'swept' in reply;
 }

@@ -1,99 +1,132 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Seconds } from '@tessera/protocol';
-import type { GrantRecord, SessionRecord } from '../records.ts';
-import type { Key } from './key.ts';
-import { hasLivingGrant, selectGrant } from './lists.ts';
-import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import {
+  type DueKind,
+  fillSlice,
+  fillSome,
+  findDue,
+  type GrantLimits,
+  judgeGrant,
+  judgeSession,
+  type LookBounds,
+  type Looked,
+  type SessionLimits,
+} from '../due.ts';
+import { type Key, packKey, unpackKey } from './key.ts';
 import type { Statements } from './statements.ts';
 
-// How many rows are looked at before others get their turn.
-const slice = 2048;
+type Entry = { id: Key; due_at: number };
 
-const lapsedSessions = `
-  SELECT * FROM sessions
-  WHERE session_no > ? AND session_no <= ? AND ended_at IS NULL AND (ends_at <= ? OR (sso_until <= ? AND NOT ${hasLivingGrant}))
-  ORDER BY session_no LIMIT ?`;
-const lapsedGrants = `
-  SELECT grant_id FROM grant_state
-  WHERE grant_id > ? AND grant_id <= ? AND ended_at IS NULL AND (ends_at <= ? OR idle_at <= ?)
-  ORDER BY grant_id LIMIT ?`;
-const lastGrantOfSlice = `SELECT grant_id FROM grant_state WHERE grant_id > ? ORDER BY grant_id LIMIT 1 OFFSET ${slice - 1}`;
-const lastGrant = 'SELECT max(grant_id) AS grant_id FROM grant_state';
+/** What the writer is asked: to look at entries that came due, or to make a slice of those that a file of an older version lacks. */
+export type DueTask = { look: LookBounds } | { fill: true };
 
-/**
- * Looks for what has lapsed by walking the tables: an index on the moments would cost every refresh. Goes on where the last call stopped and
- * returns when it has found `limit` of each or been all around, so that nothing found means that there is nothing.
- */
+/** What it answers. `isFilled`: that none are lacking. */
+export type DueReply = { looked: Looked } | { isFilled: boolean };
+
+const anyDue = `
+  SELECT EXISTS (SELECT 1 FROM sessions_due WHERE due_at <= ?1) AS sessions, EXISTS (SELECT 1 FROM grants_due WHERE due_at <= ?1) AS grants`;
+
+/** Finds what has lapsed by the moments at which it may, see `../due.ts`. The entries are looked at by the writer, whom nobody crosses. */
 export class LapsedScan {
   readonly #statements: Statements;
-  #sessionsAfter = 0;
-  // The empty text sorts before every other key.
-  #grantsAfter: Key = '';
+  #isFilled = false;
 
   constructor(statements: Statements) {
     this.#statements = statements;
   }
 
-  async find(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
-    return { sessions: await this.#findSessions(now, limit), grants: await this.#findGrants(now, limit) };
+  /** The ids of what has lapsed; `ask` hands a task to the writer. */
+  async find(
+    now: Seconds,
+    limit: number,
+    ask: (task: DueTask) => Promise<DueReply>,
+  ): Promise<{ sids: string[]; grantIds: string[] }> {
+    this.#isFilled ||= await fillSome(async () => this.#hasNoneToFill() || isFilled(await ask({ fill: true })));
+    // Most looks find nothing due, and ask nobody.
+    const due = this.#statements.one<Record<DueKind, number>>(anyDue, now)!;
+    const look = async (bounds: LookBounds) => looked(await ask({ look: bounds }));
+    return {
+      sids: due.sessions === 1 ? await findDue('sessions', now, limit, look) : [],
+      grantIds: due.grants === 1 ? await findDue('grants', now, limit, look) : [],
+    };
   }
 
-  async #findSessions(now: Seconds, limit: number): Promise<SessionRecord[]> {
-    const end =
-      this.#statements.one<{ last: number | null }>('SELECT max(session_no) AS last FROM sessions')?.last ?? 0;
-    const start = Math.min(this.#sessionsAfter, end);
-    const found: SessionRow[] = [];
-    // From where the last call stopped to the end, then from the beginning to there.
-    for (const [from, to] of [...slices(start, end), ...slices(0, start)]) {
-      const room = limit - found.length;
-      const rows = this.#statements.all<SessionRow>(lapsedSessions, from, to, now, now, now, now, room);
-      found.push(...rows);
-      this.#sessionsAfter = rows.length === room ? rows.at(-1)!.session_no : to;
-      if (rows.length === room) break;
-      await nextTurn();
-    }
-    return found.map(toSession);
-  }
-
-  async #findGrants(now: Seconds, limit: number): Promise<GrantRecord[]> {
-    const start = this.#grantsAfter;
-    const end = this.#statements.one<{ grant_id: Key | null }>(lastGrant)?.grant_id ?? null;
-    const found: Key[] = [];
-    if (end !== null) {
-      await this.#walkGrants(start, end, now, limit, found);
-      if (found.length < limit) await this.#walkGrants('', start, now, limit, found);
-    }
-    return found.flatMap((key) => {
-      const row = this.#statements.one<GrantRow>(selectGrant, key);
-      return row === undefined ? [] : [toGrant(row)];
-    });
-  }
-
-  async #walkGrants(after: Key, end: Key, now: Seconds, limit: number, found: Key[]): Promise<void> {
-    let from = after;
-    while (compareKeys(from, end) < 0 && found.length < limit) {
-      const last = this.#statements.one<{ grant_id: Key }>(lastGrantOfSlice, from)?.grant_id ?? end;
-      const to = compareKeys(last, end) < 0 ? last : end;
-      const room = limit - found.length;
-      const rows = this.#statements.all<{ grant_id: Key }>(lapsedGrants, from, to, now, now, room);
-      for (const row of rows) found.push(row.grant_id);
-      from = rows.length === room ? rows.at(-1)!.grant_id : to;
-      this.#grantsAfter = from;
-      await nextTurn();
-    }
+  #hasNoneToFill(): boolean {
+    return this.#statements.one('SELECT 1 FROM due_backfill') === undefined;
   }
 }
 
-function* slices(from: number, to: number): Generator<[number, number]> {
-  for (let start = from; start < to; start += slice) yield [start, Math.min(to, start + slice)];
+function looked(reply: DueReply): Looked {
+  return 'looked' in reply ? reply.looked : { lapsed: [] };
 }
 
-/** The order SQLite sorts keys in: texts before BLOBs, each by their bytes. */
-function compareKeys(a: Key, b: Key): number {
-  if (typeof a !== typeof b) return typeof a === 'string' ? -1 : 1;
-  return Buffer.compare(toBytes(a), toBytes(b));
+function isFilled(reply: DueReply): boolean {
+  return 'isFilled' in reply && reply.isFilled;
 }
 
-function toBytes(key: Key): Uint8Array {
-  return typeof key === 'string' ? Buffer.from(key) : key;
+/** Prepares the writer's side. One process writes at a time, so what is read of a row is so until the entry is written. */
+export function prepareDue(db: DatabaseSync): (task: DueTask) => DueReply {
+  const tables = {
+    sessions: {
+      ...prepareEntries(db, 'sessions_due', 'sid', 'sessions', 'min(sso_until, ends_at)'),
+      limits: db.prepare(`
+        SELECT ended_at, ends_at, sso_until, CASE WHEN sso_until <= ?2 THEN (
+          SELECT max(min(t.ends_at, coalesce(t.idle_at, t.ends_at))) FROM grants g CROSS JOIN grant_state t ON t.grant_id = g.grant_id
+          WHERE g.sid = sessions.sid AND t.ended_at IS NULL
+        ) END AS carried_until
+        FROM sessions WHERE sid = ?1`),
+      judge: (row: unknown, now: Seconds) => judgeSession(row as SessionLimits, now),
+    },
+    grants: {
+      ...prepareEntries(db, 'grants_due', 'grant_id', 'grant_state', 'min(ends_at, coalesce(idle_at, ends_at))'),
+      limits: db.prepare('SELECT ended_at, ends_at, idle_at FROM grant_state WHERE grant_id = ?1 AND ?2 IS NOT NULL'),
+      judge: (row: unknown, now: Seconds) => judgeGrant(row as GrantLimits, now),
+    },
+  };
+  const nextFill = db.prepare('SELECT kind, after_id FROM due_backfill ORDER BY kind LIMIT 1');
+  const fillOn = db.prepare('UPDATE due_backfill SET after_id = ? WHERE kind = ?');
+  const fillEnds = db.prepare('DELETE FROM due_backfill WHERE kind = ?');
+
+  function look({ kind, now, after, most }: LookBounds): Looked {
+    const table = tables[kind];
+    const entries = table.due.all(after.dueAt, packKey(after.id), now, most) as Entry[];
+    const lapsed: string[] = [];
+    for (const { id } of entries) {
+      const verdict = table.judge(table.limits.get(id, now), now);
+      if (verdict === 'lapsed') lapsed.push(unpackKey(id));
+      else if (verdict === 'gone') table.drop.run(id);
+      else table.move.run(verdict, id);
+    }
+    const last = entries.at(-1);
+    if (last === undefined || entries.length < most) return { lapsed };
+    return { lapsed, last: { dueAt: last.due_at, id: unpackKey(last.id) } };
+  }
+
+  function fill(): boolean {
+    const next = nextFill.get() as { kind: DueKind; after_id: Key } | undefined;
+    if (next === undefined) return true;
+    const table = tables[next.kind];
+    const last = table.lastOfSlice.get(next.after_id) as { id: Key | null };
+    if (last.id === null) fillEnds.run(next.kind);
+    else {
+      table.fill.run(next.after_id, last.id);
+      fillOn.run(last.id, next.kind);
+    }
+    return false;
+  }
+
+  return (task) => ('look' in task ? { looked: look(task.look) } : { isFilled: fill() });
+}
+
+function prepareEntries(db: DatabaseSync, entries: string, id: string, rows: string, dueAt: string) {
+  return {
+    due: db.prepare(`
+      SELECT ${id} AS id, due_at FROM ${entries} WHERE (due_at, ${id}) > (?, ?) AND due_at <= ? ORDER BY due_at, ${id} LIMIT ?`),
+    move: db.prepare(`UPDATE ${entries} SET due_at = ? WHERE ${id} = ?`),
+    drop: db.prepare(`DELETE FROM ${entries} WHERE ${id} = ?`),
+    lastOfSlice: db.prepare(`
+      SELECT max(id) AS id FROM (SELECT ${id} AS id FROM ${rows} WHERE ${id} > ? ORDER BY ${id} LIMIT ${fillSlice})`),
+    fill: db.prepare(`
+      INSERT INTO ${entries} SELECT ${id}, ${dueAt} FROM ${rows} WHERE ${id} > ? AND ${id} <= ? AND ended_at IS NULL ON CONFLICT DO NOTHING`),
+  };
 }

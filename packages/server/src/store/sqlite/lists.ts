@@ -17,10 +17,10 @@ export const selectGrant = `
   SELECT ${grantColumns} FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no WHERE s.grant_id = ?`;
 
 /** Whether the grant in `s` lives; takes `now` twice. */
-export const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
+const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
 
 /** Whether the session in `sessions` has a living grant; takes `now` twice. */
-export const hasLivingGrant = `EXISTS (
+const hasLivingGrant = `EXISTS (
   SELECT 1 FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id WHERE g.sid = sessions.sid AND ${grantLives})`;
 
 const sessionLives = `ended_at IS NULL AND ends_at > ? AND (sso_until > ? OR ${hasLivingGrant})`;

@@ -173,7 +173,11 @@ class SqliteStore implements Store {
   }
 
   async findLapsed(now: Seconds, limit: number) {
-    return this.#read().findLapsed(now, limit);
+    return this.#read().findLapsed(now, limit, async (task) => {
+      const outcome = await this.#writer.submit(task);
+      if (outcome !== 0 && ('looked' in outcome || 'isFilled' in outcome)) return outcome;
+      throw new TypeError('the writer answered a look with a commit');
+    });
   }
 
   onCommit(listener: () => void): () => void {
@@ -192,7 +196,7 @@ class SqliteStore implements Store {
     if (outcome === 0) return { outcome: 'committed', ended: { sids: [], grantIds: [] } };
     if ('conflict' in outcome) return { outcome: 'conflict', change: outcome.conflict };
     if ('ended' in outcome) return { outcome: 'committed', ended: outcome.ended };
-    throw new TypeError('the writer answered a commit with a sweep');
+    throw new TypeError('the writer answered a commit with a sweep or a look');
   }
 
   async sweep(bounds: SweepBounds): Promise<SweepResult> {

@@ -24,7 +24,7 @@ import { foldName } from '../user-names.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { asStoreFailure } from './failure.ts';
 import { packKey } from './key.ts';
-import { LapsedScan } from './lapsed.ts';
+import { type DueReply, type DueTask, LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
 import { type SessionRow, toSession } from './rows.ts';
 import { StandingReader } from './standing.ts';
@@ -165,8 +165,16 @@ export class Reader {
     return { ...readPosition(this.#statements) };
   }
 
-  findLapsed(now: Seconds, limit: number): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
-    return this.#lapsed.find(now, limit);
+  async findLapsed(
+    now: Seconds,
+    limit: number,
+    ask: (task: DueTask) => Promise<DueReply>,
+  ): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
+    const { sids, grantIds } = await this.#lapsed.find(now, limit, ask);
+    return {
+      sessions: sids.flatMap((sid) => this.getSession(sid) ?? []),
+      grants: grantIds.flatMap((grantId) => this.getGrant(grantId) ?? []),
+    };
   }
 
   /** A number that changes with every commit of any other connection, also of other processes. Source: https://sqlite.org/pragma.html#pragma_data_version. */

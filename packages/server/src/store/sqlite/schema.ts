@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Migration } from '../migrate-store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
+import { due } from './schema-due.ts';
 
 /** All steps, in their order. */
 export const migrations: readonly Migration[] = [
@@ -137,6 +138,7 @@ export const migrations: readonly Migration[] = [
     // How far long work has come that is done in pieces, by its name.
     sql: 'CREATE TABLE IF NOT EXISTS progress (task TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID',
   },
+  { version: 3, oldestCode: 1, sql: due },
 ];
 
 /** The schema this code writes. */
