@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { findPooler } from '../packages/server/src/store/postgres/test-pooler.ts';
 import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
 import { chromiumPath } from '../tests/chromium.ts';
 
@@ -26,6 +27,11 @@ if (findPostgres() === undefined)
   missing.push({
     what: 'No Postgres server. Debian: apt-get install postgresql; elsewhere set POSTGRES_BIN to the folder of its programs.',
     files: chosen.filter((file) => /postgres|open-store|storage-bounded|tests\/nodes\/(?!workers|history)/.test(file)),
+  });
+if (findPooler() === undefined)
+  missing.push({
+    what: 'No pgbouncer. Debian: apt-get install pgbouncer.',
+    files: chosen.filter((file) => file.includes('/postgres/pooler')),
   });
 for (const { what, files } of missing) {
   if (files.length === 0) continue;

@@ -16,16 +16,7 @@ import type { Store } from '../../packages/server/src/store/store.ts';
 import { refresh, signInTokens, startTestServer, type TestServer } from '../test-server.ts';
 
 const refreshes = 500;
-const tables = [
-  'sessions',
-  'sessions_due',
-  'grants',
-  'grant_state',
-  'grants_due',
-  'remembered',
-  'documents',
-  'events',
-];
+const tables = ['sessions', 'sessions_due', 'grants', 'grant_state', 'grants_due', 'remembered', 'documents', 'events'];
 
 /** A store on disk, and the rows of each of its tables. */
 type Engine = { store: Store; countRows(): Promise<Record<string, number>>; remove(): Promise<void> };

@@ -1,4 +1,5 @@
 import { isLoopbackHost } from '@tessera/protocol';
+import { splitHosts } from '../store/postgres/hosts.ts';
 import { concealed, given } from './problem.ts';
 
 /**
@@ -74,7 +75,7 @@ export function storeUrlProblem(text: string): string | undefined {
   const expected = 'expected one such as postgres://user:password@host/database';
   if (!/^postgres(?:ql)?:\/\//.test(text))
     return `is ${concealed(text)} but not the URL of a Postgres database; ${expected}`;
-  return parse(text)
+  return splitHosts(text).every(parse)
     ? undefined
     : `is ${concealed(text)} and no well-formed URL; ${expected}, in which characters such as @, / and # in the password are percent-encoded`;
 }

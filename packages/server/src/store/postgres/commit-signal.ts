@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { type ConnectionOptions, openClient } from './connection.ts';
+import { type Connection, type ConnectionOptions, openClient, type Pool, withConnection } from './connection.ts';
 
 // A burst of commits is one signal: notifications take a lock of the whole server.
 const signalEveryMs = 10;
 const reconnectAfterMs = 250;
+// Who cannot listen looks at the number.
+const signal = "SELECT pg_notify($1, $2), nextval('commit_signals')";
 
 /**
  * Tells other nodes that something was committed, and hears it from them, on a connection of its own: inside the transactions of the commits themselves
@@ -13,6 +15,7 @@ const reconnectAfterMs = 250;
  */
 export class CommitSignal {
   readonly #options: ConnectionOptions;
+  readonly #pool: Pool;
   readonly #heard: () => void;
   readonly #sender = randomUUID();
   #client: pg.Client | undefined;
@@ -24,8 +27,9 @@ export class CommitSignal {
   #isClosed = false;
 
   /** `heard` is called when another node has committed, or may have while nobody listened. */
-  constructor(options: ConnectionOptions, heard: () => void) {
+  constructor(options: ConnectionOptions, pool: Pool, heard: () => void) {
     this.#options = options;
+    this.#pool = pool;
     this.#heard = heard;
   }
 
@@ -34,8 +38,12 @@ export class CommitSignal {
     return this.#client !== undefined;
   }
 
-  /** Connects and listens. */
+  /** Connects and listens; behind a pooler of transactions nobody can listen, and signals are told on a connection of the pool. */
   async open(): Promise<void> {
+    if (this.#options.pooling === 'transaction') {
+      this.#channel = await withConnection(this.#pool, channelOf);
+      return;
+    }
     const client = await openClient(this.#options);
     client.on('notification', ({ payload }) => {
       if (payload !== this.#sender) this.#heard();
@@ -43,11 +51,7 @@ export class CommitSignal {
     client.on('error', () => this.#lost(client));
     client.on('end', () => this.#lost(client));
     try {
-      // One channel for each schema: several stores may share a database.
-      const { rows } = await client.query<{ channel: string }>(
-        "SELECT 'tessera_' || oid AS channel FROM pg_namespace WHERE nspname = current_schema()",
-      );
-      this.#channel = rows[0]!.channel;
+      this.#channel = await channelOf(client);
       await client.query(`LISTEN ${this.#channel}`);
       // A signal needs no disk.
       await client.query('SET synchronous_commit = off');
@@ -92,7 +96,12 @@ export class CommitSignal {
   async #notify(): Promise<void> {
     this.#isDue = false;
     // A signal that gets lost with its connection: the others look by themselves.
-    await this.#client?.query('SELECT pg_notify($1, $2)', [this.#channel, this.#sender]).catch(() => undefined);
+    const values = [this.#channel, this.#sender];
+    const sent =
+      this.#options.pooling === 'transaction'
+        ? withConnection(this.#pool, (connection) => connection.query(signal, values))
+        : this.#client?.query(signal, values);
+    await sent?.catch(() => undefined);
   }
 
   #lost(client: pg.Client): void {
@@ -111,4 +120,12 @@ export class CommitSignal {
       );
     }, reconnectAfterMs).unref();
   }
+}
+
+/** One channel for each schema: several stores may share a database. */
+async function channelOf(connection: Connection): Promise<string> {
+  const { rows } = await connection.query<{ channel: string }>(
+    "SELECT 'tessera_' || oid AS channel FROM pg_namespace WHERE nspname = current_schema()",
+  );
+  return rows[0]!.channel;
 }

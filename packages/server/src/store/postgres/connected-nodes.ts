@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { applicationName, type Connection, type ConnectionOptions, openClient } from './connection.ts';
+import { applicationName } from './client-config.ts';
+import { type Connection, type ConnectionOptions, openClient } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
 
 /** A process of Tessera that is connected to the database: a server, or a command. `schema`: the version of the schema its code knows. */

@@ -1,42 +1,66 @@
 import pg from 'pg';
 import { StoreUnavailable } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
+import { clientConfig } from './client-config.ts';
 import { asStoreFailure, isLost } from './failure.ts';
-import { schemaVersion } from './schema.ts';
+import { firstOf, splitHosts } from './hosts.ts';
+import { type Pooling, TransactionConnection } from './pooling.ts';
+import { detectPooling } from './pooling-detection.ts';
 
-/** Where the database is. `schema`: where its tables are; default: the first of the connection's `search_path`, usually `public`. */
-export type ConnectionOptions = { connectionString: string; schema: string | undefined };
+/**
+ * Where the database is. `schema`: where its tables are; default: the first of the connection's `search_path`, usually `public`. `pooling`: what a connection is worth, see
+ * `pooling.ts`; found out when the first one is needed.
+ */
+export type ConnectionOptions = { connectionString: string; schema: string | undefined; pooling?: Pooling };
 
 /** A connection, or anything that answers statements as one does. */
-export type Connection = Pick<pg.PoolClient, 'query'>;
+export type Connection = {
+  query<Row extends pg.QueryResultRow>(
+    statement: string | pg.QueryConfig<unknown[]>,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>;
+};
 
-// How long a caller waits: for a connection, for a row another node has locked, for a statement. Beyond, it hears that the store is away.
-const connectMs = 5000;
+// How long a caller waits: for a row another node has locked, for a statement. Beyond, it hears that the store is away.
 const lockMs = 2000;
 const statementMs = 15_000;
-// When the server does not even answer that it gave up.
-const answerMs = 20_000;
 
-/** How connections are named at the server, followed by `/` and the schema their code knows: so one sees who is connected. */
-export const applicationName = 'tessera';
+/** Connections that are shared. `release` gives one back, or does away with it. */
+export type Pool = {
+  connect(): Promise<Connection & { release(isLost: boolean): void }>;
+  end(): Promise<void>;
+};
 
-const int8 = 20;
-// Times, versions and positions are whole numbers far below 2^53.
-const types = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return oid === int8 ? Number : pg.types.getTypeParser(oid, format as 'text');
-  },
-} as pg.CustomTypesConfig;
-
-/** Connections that are shared. */
-export type Pool = pg.Pool;
-
-/** Connections to the database, at most `most`, made when needed and replaced when lost. None is handed out that leads to a standby. */
+/**
+ * Connections to the database, at most `most`, made when needed and replaced when lost. None is handed out that leads to a standby. Where the connection string names several
+ * hosts, the one that led last is asked first, and the others when it does not answer or has become a standby.
+ */
 export function openPool(options: ConnectionOptions, most: number): Pool {
+  const pools = splitHosts(options.connectionString).map((host) => openHostPool(options, host, most));
+  let leader = 0;
+  return {
+    async connect() {
+      options.pooling ??= await detectPooling(options.connectionString);
+      const order = [...pools.keys()].map((index) => (leader + index) % pools.length);
+      const client = await firstOf(order, async (index) => {
+        const connected = await pools[index]!.connect();
+        leader = index;
+        return connected;
+      });
+      if (options.pooling === 'session') return client;
+      const connection = new TransactionConnection(client, transactionSettings(options));
+      return Object.assign(connection, { release: (isLost: boolean) => client.release(isLost) });
+    },
+    async end() {
+      await Promise.all(pools.map((pool) => pool.end()));
+    },
+  };
+}
+
+function openHostPool(options: ConnectionOptions, host: string, most: number): pg.Pool {
   const pool = new pg.Pool({
-    ...clientConfig(options),
+    ...clientConfig(host),
     max: most,
-    connectionTimeoutMillis: connectMs,
     idleTimeoutMillis: 60_000,
     allowExitOnIdle: true,
     verify: (client, done) => {
@@ -52,23 +76,26 @@ export function openPool(options: ConnectionOptions, most: number): Pool {
   return pool;
 }
 
-/** One connection outside of the pools, for signals. The caller handles its `error`. */
+/** One connection outside of the pools, for signals and inspections. The caller handles its `error`. */
 export async function openClient(options: ConnectionOptions): Promise<pg.Client> {
-  const client = new pg.Client({ ...clientConfig(options), connectionTimeoutMillis: connectMs });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await prepare(client, options);
-    return client;
-  } catch (error) {
-    client.end().catch(() => undefined);
-    throw error;
-  }
+  options.pooling ??= await detectPooling(options.connectionString);
+  return firstOf(splitHosts(options.connectionString), async (host) => {
+    const client = new pg.Client(clientConfig(host));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await prepare(client, options);
+      return client;
+    } catch (error) {
+      client.end().catch(() => undefined);
+      throw error;
+    }
+  });
 }
 
 /** Runs `work` with a connection of the pool; one that was lost does not go back. Failures come as the Store interface says. */
 export async function withConnection<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
-  let client: pg.PoolClient | undefined;
+  let client: Awaited<ReturnType<Pool['connect']>> | undefined;
   let isUsable = true;
   try {
     client = await pool.connect();
@@ -82,7 +109,7 @@ export async function withConnection<T>(pool: Pool, work: (connection: Connectio
 }
 
 /** Runs `work`, which is one statement, as a transaction of its own; failures come out as they are. */
-export async function inStatement<T>(pool: pg.Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function inStatement<T>(pool: Pool, work: (connection: Connection) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let isUsable = true;
   try {
@@ -154,32 +181,34 @@ export async function failoverRisk(connection: Connection): Promise<string | und
   return 'the database has standbys and waits for none (synchronous_standby_names is empty): a failover can undo the latest sign-outs, rotations and other acknowledged changes';
 }
 
-function clientConfig({ connectionString }: ConnectionOptions): pg.ClientConfig {
-  return {
-    connectionString,
-    application_name: `${applicationName}/${schemaVersion}`,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    query_timeout: answerMs,
-    types,
-  };
-}
-
-async function prepare(client: Pick<pg.Client, 'query'>, { schema }: ConnectionOptions): Promise<void> {
-  await client.query(`
-    SET lock_timeout = ${lockMs};
-    SET statement_timeout = ${statementMs};
-    SET idle_in_transaction_session_timeout = ${statementMs};
-    SET default_transaction_isolation = 'read committed';
-    SET client_min_messages = warning;
-    SET jit = off;
-    ${schema === undefined ? '' : `SET search_path = ${quoteName(schema)};`}`);
+async function prepare(client: Pick<pg.Client, 'query'>, options: ConnectionOptions): Promise<void> {
+  // Behind a pooler of transactions, what is set would stay with the server's connection, which is the next client's in a moment.
+  if (options.pooling === 'session') {
+    await client.query(`
+      SET default_transaction_isolation = 'read committed';
+      SET client_min_messages = warning;
+      ${settings('SET', options)}`);
+  }
   const { rows } = await client.query<{ standby: boolean; sync: string }>(
     "SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync",
   );
   if (rows[0]!.standby) throw new StoreUnavailable('Postgres: the server is a standby; reads of it would be stale');
   // What is acknowledged is on disk, whatever the database's default; stricter settings stay.
-  if (rows[0]!.sync === 'off') await client.query('SET synchronous_commit = on');
+  if (rows[0]!.sync === 'off' && options.pooling === 'session') await client.query('SET synchronous_commit = on');
+}
+
+function settings(set: string, { schema }: ConnectionOptions): string {
+  return `
+    ${set} lock_timeout = ${lockMs};
+    ${set} statement_timeout = ${statementMs};
+    ${set} idle_in_transaction_session_timeout = ${statementMs};
+    ${set} jit = off;
+    ${schema === undefined ? '' : `${set} search_path = ${quoteName(schema)};`}`;
+}
+
+function transactionSettings(options: ConnectionOptions): string {
+  return `${settings('SET LOCAL', options)}
+    SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`;
 }
 
 /** A name as SQL wants it. */

@@ -7,11 +7,12 @@ import { Conditions, type Statements } from './statements.ts';
 const slice = 8192;
 const mostPlaced = 10_000;
 
-/** Where the log stands, from which position on it is kept, and whether committed events wait for their positions. `newest`: the latest batch among those. */
-export type LogState = StorePosition & { kept_from: number; newest: number };
+/** Where the log stands, from which position on it is kept, and whether committed events wait for their positions. `newest`: the latest batch among those; `signals`: how often
+ * nodes have signalled commits. */
+export type LogState = StorePosition & { kept_from: number; newest: number; signals: number };
 
 const selectState = `
-  SELECT epoch, position, (SELECT kept_from FROM event_log) AS kept_from,
+  SELECT epoch, position, (SELECT kept_from FROM event_log) AS kept_from, (SELECT last_value FROM commit_signals) AS signals,
     coalesce((
       SELECT max(batch) FROM event_inbox
       WHERE xid >= CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, NewEvent, Store } from '../store.ts';
 import { openPostgresStore } from './open.ts';
+import { assertHeld, newGrants, rotate, rotateForever, within } from './test-load.ts';
 import {
   findPostgres,
   howToInstall,
@@ -22,7 +23,6 @@ if (skip) console.error(skip);
 // More for a long run: TESSERA_ROUNDS=10000.
 const rounds = Number(process.env.TESSERA_ROUNDS ?? 2000);
 const now = sampleTime;
-const origin = { ip: '192.0.2.1', userAgent: 'Firefox' };
 let server: TestPostgres;
 
 before(async () => {
@@ -352,71 +352,8 @@ test('a server that does not flush is refused', { skip }, async () => {
   await server.start();
 });
 
-async function newGrants(store: Store, count: number): Promise<string[]> {
-  const session = sampleSession();
-  const grants = Array.from({ length: count }, () => sampleGrant(session));
-  const result = await store.commit([
-    { change: 'create-session', session },
-    ...grants.map((grant): Change => ({ change: 'create-grant', grant })),
-  ]);
-  assert.equal(result.outcome, 'committed');
-  return grants.map((grant) => grant.grantId);
-}
-
-function rotate(grantId: string, expect: number): Change {
-  return { change: 'rotate-grant', grantId, expect, sealKeyId: 'k1', at: now, idleAt: now + 60, origin };
-}
-
 function told(sid: string): NewEvent {
   return { type: 'session.started', at: now, actor: { kind: 'server' }, sid };
-}
-
-/** Rotates the grants, each as fast as it can, through whatever happens, until it is stopped. */
-function rotateForever(store: Store, grantIds: readonly string[]) {
-  const acknowledged = new Map<string, number>();
-  const failures: string[] = [];
-  let isRunning = true;
-  let succeeded = 0;
-  let succeededAtFailure: number | undefined;
-  const running = Promise.all(grantIds.map(run));
-  return {
-    hasSucceededAfterFailure: () =>
-      succeededAtFailure !== undefined && succeeded > succeededAtFailure + grantIds.length,
-    async stop() {
-      isRunning = false;
-      await running;
-      return { acknowledged, failures };
-    },
-    async [Symbol.asyncDispose]() {
-      isRunning = false;
-      await running;
-    },
-  };
-
-  async function run(grantId: string): Promise<void> {
-    while (isRunning) {
-      try {
-        const generation = (await store.getGrant(grantId))?.generation ?? 0;
-        const event: NewEvent = { type: 'grant.origin_changed', at: now, actor: { kind: 'server' }, grantId };
-        const { outcome } = await store.commit([rotate(grantId, generation)], [event]);
-        assert.equal(outcome, 'committed');
-        acknowledged.set(grantId, generation + 1);
-        succeeded += 1;
-      } catch (error) {
-        failures.push((error as { code?: string }).code ?? String(error));
-        succeededAtFailure = succeeded;
-        await delay(20);
-      }
-    }
-  }
-}
-
-async function assertHeld(store: Store, acknowledged: ReadonlyMap<string, number>): Promise<void> {
-  assert.ok(acknowledged.size > 0);
-  for (const [grantId, generation] of acknowledged) {
-    const stored = (await store.getGrant(grantId))?.generation ?? 0;
-    assert.ok(stored >= generation, `${generation} was acknowledged, ${stored} is stored`);
-  }
 }
 
 /** Reads events as they come, as the server does: when told of a commit, from the last position on. */
@@ -450,12 +387,4 @@ async function deadlocks(): Promise<number> {
     'SELECT sum(deadlocks) AS deadlocks FROM pg_stat_database',
   );
   return Number(row?.deadlocks);
-}
-
-async function within(ms: number, condition: () => boolean): Promise<void> {
-  const startedAt = performance.now();
-  while (!condition()) {
-    assert.ok(performance.now() - startedAt < ms, `waited ${ms} ms in vain`);
-    await delay(5);
-  }
 }

@@ -1,9 +1,8 @@
-import type pg from 'pg';
 import { birthOf } from '../grant-birth.ts';
 import type { MovedKind, MovedPage, MovedRows, MoveSource, Tally } from '../move/moved-rows.ts';
 import type { StorePosition } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
-import { assertDurable, type Connection, inTransaction, openPool } from './connection.ts';
+import { assertDurable, type Connection, inTransaction, openPool, type Pool, withConnection } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
 import { originDigest } from './grant-rows.ts';
 import { packKey, packText, unpackText } from './key.ts';
@@ -40,7 +39,7 @@ export async function openMoveTarget(connectionString: string): Promise<MoveTarg
       await assertDurable(client);
       await migrate(client, { isMove: true });
     } finally {
-      client.release();
+      client.release(false);
     }
   } catch (error) {
     await pool.end();
@@ -348,16 +347,14 @@ const readings: { [K in MovedKind]: Reading<K> } = {
 };
 
 async function readPage<K extends MovedKind>(
-  pool: pg.Pool,
+  pool: Pool,
   kind: K,
   after: string | undefined,
   limit: number,
 ): Promise<MovedPage<K>> {
   const { sql, first, toRow, cursor } = readings[kind] as unknown as Reading<K>;
   const from = after === undefined ? first : (JSON.parse(after) as unknown[]);
-  const found = await pool
-    .query(sql, [...from, limit])
-    .catch((error: unknown) => Promise.reject(asStoreFailure(error)));
+  const found = await withConnection(pool, (connection) => connection.query(sql, [...from, limit]));
   const rows = found.rows.map((row) => toRow(row as never));
   const last = rows.at(-1);
   return { rows, after: last === undefined || rows.length < limit ? undefined : JSON.stringify(cursor(last)) };

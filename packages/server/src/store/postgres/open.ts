@@ -25,19 +25,20 @@ import {
 } from './connection.ts';
 import { readLogState } from './event-reader.ts';
 import { GroupCommit } from './group-commit.ts';
+import { detectPooling } from './pooling-detection.ts';
 import { Reader } from './reader.ts';
 import { migrate } from './schema.ts';
 import { type SweepBounds, sweep } from './sweep.ts';
 
 /** Where the store is and what it may take. */
 export type PostgresStoreOptions = {
-  /** `postgres://user:password@host/database`. Straight to the server or through a pooler of sessions: prepared statements and LISTEN need a session. */
+  /** `postgres://user:password@host/database`; several hosts, of which one leads: `host1,host2`. Straight to the server, or through a pooler of sessions or transactions. */
   connectionString: string;
   /** Connections for reading and for commits of their own, at most. Two more write batches and carry signals. Default 8. */
   poolSize?: number;
   /** The schema of the tables; made if it is not there. Default: the first of the user's `search_path`, usually `public`. */
   schema?: string;
-  /** Called at the start with what the operator should know: what a failover could lose. */
+  /** Called at the start with what the operator should know: what a failover could lose, what a pooler takes away. */
   warn?: (message: string) => void;
 };
 
@@ -72,7 +73,7 @@ class PostgresStore implements Store {
   readonly #listeners = new Set<() => void>();
   #watch: NodeJS.Timeout | undefined;
   #isLooking = false;
-  #seen = { position: 0, newest: 0 };
+  #seen = { position: 0, newest: 0, signals: 0 };
   #closing: Promise<void> | undefined;
 
   constructor({ connectionString, poolSize = 8, schema, warn = () => undefined }: PostgresStoreOptions) {
@@ -81,7 +82,7 @@ class PostgresStore implements Store {
     this.#pool = openPool(this.#connection, poolSize);
     this.#writerPool = openPool(this.#connection, 1);
     this.#reader = new Reader(this.#pool);
-    this.#signal = new CommitSignal(this.#connection, () => this.#notify());
+    this.#signal = new CommitSignal(this.#connection, this.#pool, () => this.#notify());
     this.#writer = new GroupCommit(this.#writerPool, this.#pool, () => {
       this.#notify();
       this.#signal.send();
@@ -89,6 +90,7 @@ class PostgresStore implements Store {
   }
 
   async open(): Promise<void> {
+    this.#connection.pooling = await detectPooling(this.#connection.connectionString);
     await withConnection(this.#pool, async (connection) => {
       await assertDurable(connection);
       const { schema } = this.#connection;
@@ -97,6 +99,11 @@ class PostgresStore implements Store {
       const risk = await failoverRisk(connection);
       if (risk !== undefined) this.#warn(risk);
     });
+    if (this.#connection.pooling === 'transaction') {
+      this.#warn(
+        `the database is behind a pooler of transactions: without prepared statements and signals, looking for other nodes' commits every ${watchDeafEveryMs} ms`,
+      );
+    }
     await this.#signal.open().catch((error: unknown) => {
       throw new StoreUnavailable('Postgres: no connection for signals', { cause: error });
     });
@@ -229,13 +236,15 @@ class PostgresStore implements Store {
     // A store that is away for a moment has nothing to tell.
     await this.#look().catch(() => undefined);
     this.#isLooking = false;
-    if (this.#seen.position !== before.position || this.#seen.newest !== before.newest) this.#notify();
+    if (Object.entries(this.#seen).some(([key, value]) => value !== before[key as keyof typeof before])) this.#notify();
     this.#watchSoon();
   }
 
   async #look(): Promise<void> {
-    const { position, newest } = await readLogState(this.#reader.statements);
-    this.#seen = { position, newest: Math.max(newest, this.#seen.newest) };
+    const { position, newest, signals } = await readLogState(this.#reader.statements);
+    // Who hears the signals themselves need not count them.
+    const counted = this.#signal.isListening ? 0 : signals;
+    this.#seen = { position, newest: Math.max(newest, this.#seen.newest), signals: counted };
   }
 
   #stopWatching(): void {

@@ -1,7 +1,6 @@
-import type pg from 'pg';
 import type { SharedTask } from './batch.ts';
 import type { ChangeOf } from './changes.ts';
-import { inStatement } from './connection.ts';
+import { inStatement, type Pool } from './connection.ts';
 import { originDigest } from './grant-rows.ts';
 import { packKey, unpackKey } from './key.ts';
 import { run } from './statements.ts';
@@ -44,7 +43,7 @@ export function onlyRotations(tasks: readonly SharedTask[]): Rotation[] | undefi
  * Rotates grants in one statement, durable when it returns, instead of the four of a transaction. Returns the ids of those that were as expected and last used from the same
  * place; about the others nothing is decided.
  */
-export async function rotateInOneStatement(pool: pg.Pool, rotations: readonly Rotation[]): Promise<Set<string>> {
+export async function rotateInOneStatement(pool: Pool, rotations: readonly Rotation[]): Promise<Set<string>> {
   const rows = await inStatement(pool, (connection) =>
     run<{ grant_id: Buffer }>(connection, rotateGrants, [
       rotations.map(({ grantId }) => packKey(grantId)),

@@ -6,6 +6,10 @@
  * `event-partitions.ts`, and `place_events` does with either kind.
  */
 export const partitionedEvents = `
+  -- Raised by signals, so that nodes that cannot listen notice commits without events too.
+  CREATE SEQUENCE commit_signals;
+  SELECT setval('commit_signals', 1);
+
   -- kept_from: what is below is past its retention and no longer shown. partitioned_to: where the last partition ends; NULL: not partitioned yet.
   CREATE TABLE event_log (
     singleton boolean PRIMARY KEY CHECK (singleton),

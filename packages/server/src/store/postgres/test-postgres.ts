@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,8 +18,12 @@ export type TestPostgres = {
   readonly pid: number | undefined;
   /** The file of its socket, for what stands between it and a store. */
   socket: string;
+  /** Of its socket and its data. */
+  folder: string;
   /** Kills the server without any warning, like a crash, and starts it again. */
   crash(): Promise<void>;
+  /** Whether its process lives: a server whose log finds no room ends itself. */
+  isRunning(): boolean;
   /** Stops it (new connections are refused) and starts it again. */
   stop(): Promise<void>;
   start(settings?: readonly string[]): Promise<void>;
@@ -51,6 +55,12 @@ export type TestPostgresOptions = {
   settings?: readonly string[];
   /** A command that starts it, for instance on one processor. */
   startedBy?: readonly string[];
+  /** Settings on top of those. */
+  more?: readonly string[];
+  /** Puts it on a disk of that size (`mountSmallDisk`). */
+  diskMegabytes?: number;
+  /** Makes it a standby that follows another server. */
+  copyOf?: TestPostgres;
 };
 
 const always = ['fsync=on', 'listen_addresses='];
@@ -68,22 +78,48 @@ const small = [
 /** Makes a cluster in a temporary folder and starts its server. As root under the user `postgres` or `nobody`, because the server refuses root. */
 export async function startTestPostgres(
   bin: string,
-  { within = tmpdir(), settings = small, startedBy = [] }: TestPostgresOptions = {},
+  {
+    within = tmpdir(),
+    settings = small,
+    startedBy = [],
+    more: also = [],
+    diskMegabytes,
+    copyOf,
+  }: TestPostgresOptions = {},
 ): Promise<TestPostgres> {
-  const user = process.getuid?.() === 0 ? unprivileged() : undefined;
+  const user = unprivileged();
   const folder = mkdtempSync(join(within, 'tessera-pg-'));
-  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  const removeDisk = diskMegabytes === undefined ? () => undefined : mountSmallDisk(folder, diskMegabytes);
+  takeOver(folder, user);
   const data = join(folder, 'data');
   const connectionString = `postgresql:///postgres?user=tessera&host=${folder}`;
-  await promisify(execFile)(
-    join(bin, 'initdb'),
-    ['-D', data, '-U', 'tessera', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'],
-    { ...user, cwd: folder, env: { PATH: process.env.PATH } },
-  );
+  const [program, options] =
+    copyOf === undefined
+      ? [
+          'initdb',
+          [
+            '-U',
+            'tessera',
+            '--auth=trust',
+            '--encoding=UTF8',
+            '--locale=C',
+            '--no-sync',
+            ...(diskMegabytes === undefined ? [] : ['--wal-segsize=1']),
+          ],
+        ]
+      : [
+          'pg_basebackup',
+          ['-h', copyOf.folder, '-U', 'tessera', '-R', '-c', 'fast', '--no-sync', '-d', 'dbname=postgres'],
+        ];
+  await promisify(execFile)(join(bin, program), ['-D', data, ...options], {
+    ...user,
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+  });
   let server: ChildProcess | undefined;
 
   async function start(more: readonly string[] = []): Promise<void> {
-    const options = [...settings, ...always, ...more].flatMap((setting) => ['-c', setting]);
+    const options = [...settings, ...always, ...also, ...more].flatMap((setting) => ['-c', setting]);
     // After a kill its backends need a moment to notice; until then the server refuses to start.
     for (let attempt = 0; attempt < 100; attempt += 1) {
       const [program, ...flags] = [...startedBy, join(bin, 'postgres'), '-D', data, '-k', folder, ...options];
@@ -116,6 +152,8 @@ export async function startTestPostgres(
       return server?.pid;
     },
     socket: join(folder, '.s.PGSQL.5432'),
+    folder,
+    isRunning: () => server !== undefined && server.exitCode === null && server.signalCode === null,
     start,
     stop: () => end('SIGINT'),
     async crash() {
@@ -124,15 +162,37 @@ export async function startTestPostgres(
     },
     async remove() {
       await end('SIGINT');
+      removeDisk();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
+/** Puts a file system of that size into a folder, in memory; returns how it goes again. Only for root. */
+export function mountSmallDisk(folder: string, megabytes: number): () => void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'none', folder]);
+  return () => execFileSync('umount', ['-l', folder]);
+}
+
+/** Why there can be no small disk, or false: mounting is for root, and some containers refuse it to root too. */
+export function whyNoSmallDisk(): string | false {
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-disk-'));
+  try {
+    mountSmallDisk(folder, 1)();
+    return false;
+  } catch {
+    return 'no file system can be mounted here (it needs root); the tests of full disks did NOT run';
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 let schemas = 0;
 
 /** An engine for the contract suite, in a schema of its own, which goes with it. */
-export async function openEngine({ connectionString }: TestPostgres): Promise<OpenedEngine & { schema: string }> {
+export async function openEngine({
+  connectionString,
+}: Pick<TestPostgres, 'connectionString'>): Promise<OpenedEngine & { schema: string }> {
   schemas += 1;
   const schema = `case_${process.pid}_${schemas}`;
   const stores: Store[] = [];
@@ -150,6 +210,11 @@ export async function openEngine({ connectionString }: TestPostgres): Promise<Op
       await query(connectionString, `DROP SCHEMA ${schema} CASCADE`);
     },
   };
+}
+
+/** Gives a file or folder to the user that a server runs as. */
+export function takeOver(path: string, user: User | undefined): void {
+  if (user !== undefined) chownSync(path, user.uid, user.gid);
 }
 
 /** Runs statements on a connection of its own; returns the rows of the last. */
@@ -177,7 +242,12 @@ async function answers(server: ChildProcess, connectionString: string): Promise<
   return false;
 }
 
-function unprivileged(): { uid: number; gid: number } {
+/** A user's numbers. */
+export type User = { uid: number; gid: number };
+
+/** Whom to run servers as that refuse root; undefined for who is not. */
+export function unprivileged(): User | undefined {
+  if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
   for (const name of ['postgres', 'nobody']) {
     const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
