@@ -65,7 +65,8 @@ export const serverShape = {
   store: secretValue(storeUrlProblem).exactOptional().meta({
     description:
       'A Postgres database (15 or later) for the store, instead of the embedded one: then any number of servers may share it, all with the same root keys.',
-    allowed: 'a postgres:// URL, for failover with several hosts (`host1,host2`), straight or through a pooler: text, { env: NAME } or { file: PATH }',
+    allowed:
+      'a postgres:// URL, for failover with several hosts (`host1,host2`), straight or through a pooler: text, { env: NAME } or { file: PATH }',
     defaultText: 'the embedded database in `data`',
     example: 'postgres://tessera@db.example.com/tessera',
   }),
