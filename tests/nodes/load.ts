@@ -19,6 +19,7 @@ export class Load {
   readonly #apps: App[] = [];
   readonly #running: Promise<void>[] = [];
   #isRunning = true;
+  #isPatient = false;
 
   constructor(nodes: Pick<Nodes, 'all' | 'running'>, random: () => number) {
     this.#nodes = nodes;
@@ -28,7 +29,12 @@ export class Load {
   /** Signs in that many browsers, two apps each, and lets the apps begin. `pauseMs`: between the requests of each, at most. */
   async begin(browsers: number, pauseMs = 20): Promise<void> {
     for (let index = 0; index < browsers; index++) {
-      const signedIn = await signInApps(() => this.#reach(pick(this.#nodes.running, this.#random)));
+      let isSignedIn = false;
+      const signedIn = await signInApps(() => {
+        const node = pick(this.#nodes.running, this.#random);
+        return isSignedIn ? this.#reach(node) : node.reach;
+      });
+      isSignedIn = true;
       for (const app of signedIn) {
         const number = this.#apps.push(app) - 1;
         this.#running.push(this.#run(number, pauseMs));
@@ -64,6 +70,7 @@ export class Load {
    * Asks every node about every app, when all is well again: what was not ended lives, what was ended is dead everywhere, and what clients hold still works.
    */
   async checkEnd(seed: number): Promise<void> {
+    this.#isPatient = true;
     for (const [number, app] of this.#apps.entries())
       for (const node of this.#nodes.running) await this.#introspect(number, app, node);
     for (const [number, app] of this.#apps.entries())
@@ -104,7 +111,7 @@ export class Load {
   }
 
   #reach(node: ServerNode) {
-    return { ...node.reach, timeoutMs };
+    return this.#isPatient ? node.reach : { ...node.reach, timeoutMs };
   }
 }
 
