@@ -4,6 +4,7 @@ import { challenged, presentedAccessToken } from '../http/access-token-header.ts
 import { type Input, json, type Output } from '../http/message.ts';
 import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { StoreWentBack } from '../store/journal/journaled-store.ts';
+import { catchUp } from '../up-to-date.ts';
 
 /** Liveness: the process answers. */
 export function healthEndpoint(): Output {
@@ -14,6 +15,8 @@ export function healthEndpoint(): Output {
 export async function readinessEndpoint(context: Context, isDraining: boolean): Promise<Output> {
   if (isDraining) return json(503, { status: 'draining' }, { 'retry-after': '5' });
   try {
+    // Here and not before: why it cannot be is what whoever asks wants to know.
+    await catchUp(context);
     await context.store.position();
   } catch (error) {
     // Waiting does not help: somebody must act, and what they look at first is this.

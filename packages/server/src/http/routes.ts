@@ -53,6 +53,10 @@ export const routes: readonly Route[] = [
   { path: '/', page: true, isPlain: true, answer: homeEndpoint },
   { path: '/assets/tessera.css', isPlain: true, answer: stylesheetEndpoint },
   { path: '/health', isPlain: true, answer: healthEndpoint },
-  { path: '/ready', answer: (context, _input, { isDraining }) => readinessEndpoint(context, isDraining()) },
+  {
+    path: '/ready',
+    isPlain: true,
+    answer: (context, _input, { isDraining }) => readinessEndpoint(context, isDraining()),
+  },
   { path: '/metrics', isPlain: true, answer: metricsEndpoint },
 ];
