@@ -26,7 +26,7 @@ test('a full disk under Postgres: unavailable, well again when there is room, an
 }, async (t) => {
   const server = await startTestPostgres(bin!, {
     diskMegabytes: 128,
-    settings: ['max_wal_size=8MB', 'min_wal_size=2MB'],
+    more: ['max_wal_size=8MB', 'min_wal_size=2MB'],
   });
   t.after(() => server.remove());
   const engine = await openEngine(server);
