@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorStatus, refusalReasons } from '@tessera/protocol';
+import { figuresDocument, withScaleTables } from '../docs/scale/document.ts';
 import { withReference } from '../packages/server/src/config/reference.ts';
 import { eventTypes } from '../packages/server/src/events/event-types.ts';
 import { revocationTypes } from '../packages/server/src/events/revocation-of-event.ts';
@@ -10,10 +11,13 @@ const root = resolve(import.meta.dirname, '..');
 /** The documents that are made from the code, by path: what they should hold. */
 export function generatedDocuments(): Record<string, string> {
   const configuration = 'docs/configuration.md';
+  const scale = 'docs/scale.md';
   return {
     'docs/refusals.md': refusals(),
     'docs/events.md': events(),
     [configuration]: withReference(readFileSync(resolve(root, configuration), 'utf8')),
+    'docs/scale/figures.md': figuresDocument(),
+    [scale]: withScaleTables(readFileSync(resolve(root, scale), 'utf8')),
   };
 }
 
