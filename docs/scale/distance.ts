@@ -35,8 +35,9 @@ export function standbyTable({ demand, workers }: Sizing, figures: Figures, work
   );
 }
 
-/** The round trips of one refresh: a reading, then BEGIN, lock, write, COMMIT. */
-const roundTripsToDatabase = 5;
+/** The round trips of one refresh: a reading and a statement; with a DPoP proof a reading, then BEGIN, lock, write, COMMIT. */
+const roundTripsPlain = 2;
+const roundTripsWithProof = 5;
 
 /** How long a refresh takes for a user far from the database, by where the nodes stand. */
 export function oceanTable(figures: Figures): string {
@@ -46,13 +47,22 @@ export function oceanTable(figures: Figures): string {
     ['over an ocean', 80],
     ['the other side of the world', 200],
   ];
-  const site = (roundTripsToDatabase * figures.statementMs + figures.flushMs) / 1000;
+  const site = (roundTripsWithProof * figures.statementMs + figures.flushMs) / 1000;
+  const afar = (roundTripMs: number, roundTrips: number) =>
+    duration(0.002 + (roundTrips * roundTripMs + figures.flushMs) / 1000);
   return table(
-    ['user to database', 'nodes beside the database', 'nodes beside the user', 'users homed in their region'],
+    [
+      'user to database',
+      'nodes beside the database',
+      'nodes beside the user',
+      'the same with DPoP',
+      'users homed in their region',
+    ],
     distances.map(([place, roundTripMs]) => [
       `${place}, ${roundTripMs} ms`,
       duration(roundTripMs / 1000 + site),
-      duration(0.002 + (roundTripsToDatabase * roundTripMs + figures.flushMs) / 1000),
+      afar(roundTripMs, roundTripsPlain),
+      afar(roundTripMs, roundTripsWithProof),
       duration(0.002 + site),
     ]),
   );

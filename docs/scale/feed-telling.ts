@@ -8,7 +8,7 @@ export type FeedLoad = { endingsPerSecond: number; roundTripMs: number; waitSeco
 /** Polls a second of one edge, those that end without news among them; endings told a second; milliseconds from an ending's commit to the edge. */
 export type FeedResult = { polls: number; idlePolls: number; told: number; p50Ms: number; p99Ms: number };
 
-// A node looks at the log this long after a commit, so that what comes close together goes together.
+// A node looks at the log this long after a commit, so that what comes close together goes together; longer, up to 60 ms, where looking takes long.
 const gatherSeconds = 0.01;
 
 /**

@@ -16,7 +16,7 @@ type Process = { waiting: number[]; isBusy: boolean };
 
 /**
  * Plays the group commit of many processes on one Postgres: in each one batch is in flight, what comes meanwhile waits for the next; a batch is BEGIN, a statement that locks,
- * one that writes, COMMIT; the database flushes for all that commit while the flush before is under way. Crude: a database with cores to spare, no lost connections.
+ * one that writes, COMMIT (plain rotations alone take one statement for all of it: not played); the database flushes for all that commit while the flush before is under way. Crude: a database with cores to spare, no lost connections.
  * Source: packages/server/src/store/postgres/group-commit.ts.
  */
 export function playGroupCommit(figures: Figures, { perSecond, processes, standbyMs, seed }: CommitLoad): CommitResult {

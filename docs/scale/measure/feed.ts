@@ -174,9 +174,9 @@ function jtiOf(token: string): string {
 }
 
 async function cpuOf(pid: number, work: () => Promise<unknown>): Promise<number> {
-  const before = cpuSecondsOf(pid)!;
+  const before = cpuSecondsOf([pid])!;
   await work();
-  return cpuSecondsOf(pid)! - before;
+  return cpuSecondsOf([pid])! - before;
 }
 
 function micros(seconds: number): string {
