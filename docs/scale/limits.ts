@@ -74,7 +74,7 @@ export function limitsOf(figures: Figures, workload: Workload): Limit[] {
     {
       what: `${operation.connectionsOfPostgres} connections`,
       users: sized(operation.connectionsOfPostgres, ({ connections }) => connections),
-      remedy: 'fewer connections a worker; busier workers',
+      remedy: 'a pooler of transactions; busier workers',
     },
     {
       what: `${operation.coresOfPostgresSold} cores of Postgres, ${operation.postgresBusyShareAtPeak * 100} % busy`,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommitSignal } from '../../../packages/server/src/store/postgres/commit-signal.ts';
+import { openPool } from '../../../packages/server/src/store/postgres/connection.ts';
 import { openPostgresStore } from '../../../packages/server/src/store/postgres/open.ts';
 import {
   findPostgres,
@@ -34,7 +35,8 @@ try {
 async function measureSignals(nodes: number): Promise<void> {
   let heard = 0;
   const connection = { connectionString, schema: undefined };
-  const signals = Array.from({ length: nodes }, () => new CommitSignal(connection, () => (heard += 1)));
+  const pool = openPool(connection, 1);
+  const signals = Array.from({ length: nodes }, () => new CommitSignal(connection, pool, () => (heard += 1)));
   for (const signal of signals) await signal.open();
   const timer = setInterval(() => {
     for (const signal of signals) signal.send();
@@ -46,6 +48,7 @@ async function measureSignals(nodes: number): Promise<void> {
     `${nodes} nodes: ${(sent / seconds / nodes).toFixed(0)} signals a second each; for each one heard Postgres ${micros(used.postgres / heard)} µs, node ${micros(used.node / heard)} µs`,
   );
   for (const signal of signals) await signal.close();
+  await pool.end();
 }
 
 async function cpuOf(work: () => Promise<unknown>): Promise<{ postgres: number; node: number }> {
