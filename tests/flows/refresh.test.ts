@@ -247,6 +247,38 @@ describe('refreshing', () => {
     await slow.close();
   });
 
+  it('D1 a client that gave up while the server was behind: nothing rotates, and nothing of it looks like a theft', async () => {
+    const store = slowed(await openSqliteStore({ file: ':memory:' }), 40);
+    const slow = await startTestServer({ store });
+    const { body: tokens } = await redeemCode(slow, await obtainCode(slow));
+    const givingUp = new AbortController();
+    const request = (refreshToken: string, signal: AbortSignal) =>
+      slow.server.fetch(
+        new Request(`${slow.issuer}/token`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/x-www-form-urlencoded' },
+          body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken, client_id: 'spa' }),
+          signal,
+        }),
+      );
+    const unheard = request(String(tokens.refresh_token), givingUp.signal);
+    givingUp.abort();
+    assert.equal((await unheard).status, 503);
+    const grantId = claimsOf(tokens.access_token).grant_id as string;
+    assert.equal((await slow.store.getGrant(grantId))?.generation, 1);
+
+    // Meanwhile it asked again, twice; what it had given up before is only now judged, long after the window.
+    const first = await refresh(slow, String(tokens.refresh_token));
+    const second = await refresh(slow, String(first.body.refresh_token));
+    slow.advance(60);
+    const late = new AbortController();
+    const old = request(String(tokens.refresh_token), late.signal);
+    late.abort();
+    assert.equal((await old).status, 503);
+    assert.equal((await refresh(slow, String(second.body.refresh_token))).status, 200);
+    await slow.close();
+  });
+
   it('D1 parallel redemptions beside an ending: once it is ended, nobody refreshes', async () => {
     const tokens = await fresh();
     const attempts = Array.from({ length: 10 }, () => refresh(test, tokens.refresh_token));

@@ -1,6 +1,7 @@
 import { isClientError, TesseraClientError } from './errors.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import type { ClientRuntime } from './runtime.ts';
+import type { Seconds } from './seconds.ts';
 
 /** How long to insist when no answer comes. */
 export type RetryPolicy = {
@@ -12,14 +13,20 @@ export type RetryPolicy = {
   longestWaitMs: number;
   /** The time limit of each single request. Default 10000. */
   timeoutMs: number;
+  /**
+   * No attempt begins later than this after the first, in seconds. Default 24: the first may have rotated the refresh token and only its answer got lost, and the server gives the same
+   * answer again for 30 s; a token that comes later would look stolen.
+   */
+  lastBegins: Seconds;
 };
 
-/** Four attempts within about three seconds of pauses: well inside the server's retry window of a rotated refresh token (30 s). */
+/** Four attempts, with about three seconds of pauses where the server refuses at once. */
 export const defaultRetryPolicy: RetryPolicy = {
   attempts: 4,
   firstWaitMs: 400,
   longestWaitMs: 5000,
   timeoutMs: 10_000,
+  lastBegins: 24,
 };
 
 /**
@@ -31,11 +38,13 @@ export async function requestPatiently(
   policy: RetryPolicy,
   send: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Response> {
+  const began = runtime.now();
   for (let attempt = 1; ; attempt++) {
     const outcome = await sendOnce(runtime, policy, send);
     if (outcome instanceof Response) return outcome;
     const waitMs = Math.max(backOffMs(runtime, policy, attempt), (outcome.retryAfter ?? 0) * 1000);
-    if (attempt >= policy.attempts || waitMs > policy.longestWaitMs) throw outcome;
+    const isTooLate = runtime.now() + waitMs / 1000 - began > policy.lastBegins;
+    if (attempt >= policy.attempts || waitMs > policy.longestWaitMs || isTooLate) throw outcome;
     await runtime.wait(waitMs);
   }
 }

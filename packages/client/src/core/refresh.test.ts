@@ -121,6 +121,16 @@ test('the pauses between attempts grow, with a random part', async (t) => {
   assert.deepEqual(stage.waits, [500, 1000, 2000]);
 });
 
+test('D1: no attempt begins so late that the token of a lost answer would look stolen', async (t) => {
+  let pass: (seconds: number) => void = () => {};
+  // Each attempt and its pause take twelve seconds.
+  const stage = await makeSignedInStage(t, { runtime: { wait: async () => pass(12) } });
+  pass = stage.pass;
+  stage.server.failures = [503, 503, 503, 503];
+  await assert.rejects(stage.client.refresh(), { code: 'server_unavailable' });
+  assert.equal(stage.server.count('/token', 'refresh_token'), 3, 'at 0, 12 and 24 s; at 36 the window of 30 is over');
+});
+
 test('a short Retry-After is kept between attempts', async (t) => {
   const stage = await makeSignedInStage(t);
   Object.assign(stage.server, { failures: [503], retryAfter: '4' });

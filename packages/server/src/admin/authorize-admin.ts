@@ -20,6 +20,7 @@ export function authorizeAdmin(context: Context): Authorize {
       body: '',
       ip: '',
       onGone: () => undefined,
+      isGone: () => false,
     };
     if (!isUpToDate(context)) await catchUp(context);
     const presented = await presentedAccessToken(context, input, `${context.config.issuer}${pathname}`);

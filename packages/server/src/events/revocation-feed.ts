@@ -6,7 +6,7 @@ import { revocationOfEvent, revocationTypes } from './revocation-of-event.ts';
 /** Who polls: the audiences it serves decide what it sees. */
 export type FeedReceiver = { audiences: readonly string[] };
 
-/** How many of the newest revocations are kept at hand; older ones are read from the store. */
+/** How many of the newest revocations are kept at hand, and how many older ones, which are read from the store, with their signatures. */
 const atHand = 4096;
 const mostSets = 500;
 
@@ -23,6 +23,8 @@ export class RevocationFeed {
   readonly #unsubscribe: () => void;
   readonly #waiting = new Set<() => void>();
   #recent: Entry[] = [];
+  /** Older ones that were replayed lately: edges that start together get the same. */
+  readonly #replayed = new Map<number, Entry>();
   /** Every revocation after this position is in `#recent`. */
   #recentFrom: number;
   #closed = false;
@@ -124,7 +126,16 @@ export class RevocationFeed {
       mattersAt: now,
       limit: mostSets,
     });
-    return events.filter((event) => event.position <= head).map((event) => ({ event }));
+    return events.filter((event) => event.position <= head).map((event) => this.#older(event));
+  }
+
+  #older(event: EventRecord): Entry {
+    const known = this.#replayed.get(event.position);
+    if (known) return known;
+    if (this.#replayed.size >= atHand) this.#replayed.delete(this.#replayed.keys().next().value as number);
+    const entry: Entry = { event };
+    this.#replayed.set(event.position, entry);
+    return entry;
   }
 
   #placeOf(ack: readonly string[]): number | undefined {

@@ -48,6 +48,13 @@ async function judgeOnce(context: Context, request: TokenRequest, presented: Ref
   const { grant, user } = presented
     ? await context.store.getStanding({ grantId: presented.grantId, now })
     : { grant: undefined, user: undefined };
+  // On a server that is behind, clients give up and ask again: what they asked before must neither rotate, with nobody there to take the successor, nor look like a theft.
+  if (request.input.isGone())
+    return refuse('temporarily_unavailable', 'overloaded', 'the client went away before it was answered', {
+      status: 503,
+      headers: { 'retry-after': '1' },
+      facts: { clientId: client.clientId },
+    });
   const verdict = decideRefresh(
     {
       presented: presented && { generation: presented.generation, secretDigest: digestGrantSecret(presented.secret) },

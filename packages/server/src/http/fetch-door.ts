@@ -18,6 +18,7 @@ export function fetchDoor(context: Context, routed: Routed, base: string) {
       body,
       ip,
       onGone: (listener) => request.signal.addEventListener('abort', listener, { once: true }),
+      isGone: () => request.signal.aborted,
     };
     const output = body.length > mostBodyBytes ? tooLarge(context, input) : await answer(context, routed, input);
     return toResponse(output);

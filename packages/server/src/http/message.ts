@@ -12,8 +12,10 @@ export type Input = {
   body: string;
   /** The client's address, trusted proxies taken off. */
   ip: string;
-  /** Called once when the client is gone before it was answered; only long polls ask. */
+  /** Called once when the client is gone before it was answered. */
   onGone(listener: () => void): void;
+  /** Whether the client is known to be gone. */
+  isGone(): boolean;
 };
 
 /** An answer as endpoints give it. Its headers are its own: what holds for all answers is added to them. */

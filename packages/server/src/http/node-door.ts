@@ -54,6 +54,7 @@ function readHead(
     body: '',
     ip: clientAddress(request.socket.remoteAddress ?? '', headers['x-forwarded-for']),
     onGone: (listener) => void response.once('close', listener),
+    isGone: () => response.destroyed,
   };
 }
 
