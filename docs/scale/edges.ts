@@ -19,13 +19,15 @@ export function edgesOf(demand: Demand, figures: Figures, { apis, use, keeping, 
     seed,
   });
   const cost = costOfFeed(figures, played);
+  const shareEnded = Math.min(1, demand.signOuts / demand.endings);
   return {
     count,
     heard,
     polls: played.polls * count,
     cores: cost.cores * count,
     bytes: cost.bytes * count,
-    known: heard * keeping.revocationSeconds,
+    // What lapsed is over but for what clocks may be wrong by; of what was ended tokens live on.
+    known: heard * shareEnded * keeping.revocationSeconds + heard * (1 - shareEnded) * keeping.lapseSeconds,
   };
 }
 
