@@ -1030,6 +1030,57 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       },
     );
 
+    on(
+      'rotations that come with a proof: each proof works once, whoever brings it, and a spent one rotates nothing',
+      async ({ store, another }) => {
+        const stores = [store, await another()];
+        const session = await newSession(store);
+        const grants = times(12, () => sampleGrant(session));
+        await committed(
+          store,
+          grants.map((grant) => ({ change: 'create-grant', grant })),
+        );
+        const proof = (key: string, at = now): Change => ({
+          change: 'remember',
+          key,
+          now: at,
+          until: at + 60,
+          from: origin,
+        });
+        // Two grants with one proof, and the same again at the other store.
+        const racing = stores.flatMap((one) =>
+          grants.map(async (grant, index) => ({
+            index,
+            result: await one.commit([proof(`proof:${index >> 1}`), rotate(grant, 1)]),
+          })),
+        );
+        const won = (await Promise.all(racing)).filter(({ result }) => result.outcome === 'committed');
+        assert.deepEqual(
+          won.map(({ index }) => index >> 1).sort((a, b) => a - b),
+          times(6, (index) => index),
+        );
+        for (const [index, grant] of grants.entries()) {
+          const hasWon = won.some((one) => one.index === index);
+          assert.equal((await store.getGrant(grant.grantId))?.generation, hasWon ? 2 : 1);
+        }
+        assert.deepEqual(await store.rememberedFrom('proof:0', now), origin);
+
+        const { grantId } = grants[won[0]!.index]!;
+        assert.deepEqual(await store.commit([proof('proof:0'), rotate({ grantId }, 2)]), {
+          outcome: 'conflict',
+          change: 0,
+        });
+        assert.deepEqual(await store.commit([proof('proof:new'), rotate({ grantId }, 1)]), {
+          outcome: 'conflict',
+          change: 1,
+        });
+        assert.equal(await store.isRemembered('proof:new', now), false);
+        // Lapsed, it is as good as a new one.
+        await committed(store, [proof('proof:0', now + 60), rotate({ grantId }, 2, { at: now + 60 })]);
+        assert.equal(await store.isRemembered('proof:0', now + 119), true);
+      },
+    );
+
     on('a grant created, used and ended in one commit is left ended, and told of', async ({ store }) => {
       const session = await newSession(store);
       const grant = sampleGrant(session);

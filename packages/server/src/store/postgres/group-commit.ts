@@ -103,7 +103,7 @@ export class GroupCommit {
     if (rotations === undefined) return batch;
     const rotated = await rotateInOneStatement(this.#writer, rotations);
     const left = batch.filter((waiting, index) => {
-      if (!rotated.has(rotations[index]!.grantId)) return true;
+      if (!rotated.has(rotations[index]!.rotate.grantId)) return true;
       waiting.resolve({ ended: { sids: [], grantIds: [] } });
       return false;
     });

@@ -2,57 +2,73 @@ import type { SharedTask } from './batch.ts';
 import type { ChangeOf } from './changes.ts';
 import { inStatement, type Pool } from './connection.ts';
 import { originDigest } from './grant-rows.ts';
-import { packKey, unpackKey } from './key.ts';
+import { packKey, packText, unpackKey } from './key.ts';
 import { run } from './statements.ts';
+import { usedFromOf } from './throttle-rows.ts';
 
-/** A rotation that is all of its commit. */
-type Rotation = ChangeOf<'rotate-grant'>;
+/** A rotation that is all of its commit, with the key of the proof that came with it, if one did. */
+type Rotation = { rotate: ChangeOf<'rotate-grant'>; remember: ChangeOf<'remember'> | undefined };
 
-// Locked in one order, so that batches of several nodes wait and do not deadlock; "locked" is read by the update, else it would not be executed. Each condition stands twice:
-// the update's own snapshot may be older than the lock, and is looked at again.
+// Locked in one order, grants before keys and each by id, so that batches of several nodes wait and do not deadlock; "locked" is read by what follows, else it would not be
+// executed. Each condition stands twice: the update's own snapshot may be older than the lock, and is looked at again. A key that is remembered already keeps its rotation out.
 const rotateGrants = `
   WITH asked AS (
-    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])
-      AS a(grant_id, expect, seal_key_id, at, idle_at, origin)
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[])
+      AS a(grant_id, expect, seal_key_id, at, idle_at, origin, key, until, used_from)
   ), locked AS MATERIALIZED (
     SELECT s.grant_id FROM grant_state s JOIN asked USING (grant_id)
     WHERE s.generation = asked.expect AND s.ended_at IS NULL AND s.origin = asked.origin
     ORDER BY s.grant_id FOR NO KEY UPDATE OF s
+  ), stored AS (
+    INSERT INTO remembered AS r (key, until, used_from)
+    SELECT asked.key, asked.until, asked.used_from FROM asked JOIN locked USING (grant_id) WHERE asked.key IS NOT NULL ORDER BY asked.key
+    ON CONFLICT (key) DO UPDATE SET until = excluded.until, used_from = excluded.used_from WHERE r.until <= $10::bigint
+    RETURNING r.key
   )
   UPDATE grant_state s SET generation = s.generation + 1, seal_key_id = asked.seal_key_id, rotated_at = asked.at, idle_at = asked.idle_at,
     last_used_at = asked.at, uses = s.uses + 1
-  FROM locked JOIN asked USING (grant_id)
+  FROM locked JOIN asked USING (grant_id) LEFT JOIN stored USING (key)
   WHERE s.grant_id = locked.grant_id AND s.generation = asked.expect AND s.ended_at IS NULL AND s.origin = asked.origin
+    AND (asked.key IS NULL OR stored.key IS NOT NULL)
   RETURNING s.grant_id`;
 
-/** The rotations of a batch in which there is nothing else, each of another grant: what a busy server writes most. Undefined for any other batch. */
+/** The rotations of a batch in which there is nothing else, each of another grant and with another key: what a busy server writes most. Undefined for any other batch. */
 export function onlyRotations(tasks: readonly SharedTask[]): Rotation[] | undefined {
   const rotations: Rotation[] = [];
   const grantIds = new Set<string>();
+  const keys = new Set<string>();
   for (const { changes, events } of tasks) {
-    const [change, more] = changes;
-    if (change?.change !== 'rotate-grant' || more !== undefined || events.length > 0) return undefined;
-    if (change.generation !== undefined || grantIds.has(change.grantId)) return undefined;
-    grantIds.add(change.grantId);
-    rotations.push(change);
+    const remember = changes[0]?.change === 'remember' ? changes[0] : undefined;
+    const rotate = changes[remember === undefined ? 0 : 1];
+    if (rotate?.change !== 'rotate-grant' || events.length > 0) return undefined;
+    if (changes.length > (remember === undefined ? 1 : 2) || rotate.generation !== undefined) return undefined;
+    if (grantIds.has(rotate.grantId) || (remember !== undefined && keys.has(remember.key))) return undefined;
+    grantIds.add(rotate.grantId);
+    if (remember !== undefined) keys.add(remember.key);
+    rotations.push({ rotate, remember });
   }
   return rotations;
 }
 
 /**
- * Rotates grants in one statement, durable when it returns, instead of the four of a transaction. Returns the ids of those that were as expected and last used from the same
- * place; about the others nothing is decided.
+ * Rotates grants in one statement, durable when it returns, instead of the four of a transaction. Returns the ids of those that were as expected, last used from the same
+ * place, and came with a key that was not remembered; about the others nothing is decided.
  */
 export async function rotateInOneStatement(pool: Pool, rotations: readonly Rotation[]): Promise<Set<string>> {
-  const rows = await inStatement(pool, (connection) =>
-    run<{ grant_id: Buffer }>(connection, rotateGrants, [
-      rotations.map(({ grantId }) => packKey(grantId)),
-      rotations.map(({ expect }) => expect),
-      rotations.map(({ sealKeyId }) => sealKeyId),
-      rotations.map(({ at }) => at),
-      rotations.map(({ idleAt }) => idleAt),
-      rotations.map(({ origin }) => Buffer.from(originDigest(origin), 'hex')),
-    ]),
-  );
+  const keys = rotations.flatMap(({ remember }) => remember ?? []);
+  const values = [
+    rotations.map(({ rotate }) => packKey(rotate.grantId)),
+    rotations.map(({ rotate }) => rotate.expect),
+    rotations.map(({ rotate }) => rotate.sealKeyId),
+    rotations.map(({ rotate }) => rotate.at),
+    rotations.map(({ rotate }) => rotate.idleAt),
+    rotations.map(({ rotate }) => Buffer.from(originDigest(rotate.origin), 'hex')),
+    rotations.map(({ remember }) => (remember === undefined ? null : packText(remember.key))),
+    rotations.map(({ remember }) => remember?.until ?? null),
+    rotations.map(({ remember }) => (remember === undefined ? null : usedFromOf(remember))),
+    // A key that lapsed between the first and the last of them is decided on by itself.
+    keys.length === 0 ? 0 : Math.min(...keys.map(({ now }) => now)),
+  ];
+  const rows = await inStatement(pool, (connection) => run<{ grant_id: Buffer }>(connection, rotateGrants, values));
   return new Set(rows.map((row) => unpackKey(row.grant_id)));
 }

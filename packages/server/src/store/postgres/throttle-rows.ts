@@ -61,10 +61,11 @@ export class ThrottleRows {
     }
   }
 
-  remember({ key, now, until, from }: ChangeOf<'remember'>): boolean {
+  remember(change: ChangeOf<'remember'>): boolean {
+    const { key, now, until } = change;
     const known = this.#remembered.get(key);
     if (known !== undefined && known.until > now) return false;
-    const usedFrom = from === undefined ? null : JSON.stringify(from);
+    const usedFrom = usedFromOf(change);
     this.#undo.set(this.#remembered, key, { until, usedFrom, isStored: known?.isStored ?? false, isChanged: true });
     return true;
   }
@@ -123,6 +124,11 @@ export class ThrottleRows {
     const isStored = this.#buckets.get(key)?.isStored ?? false;
     this.#undo.set(this.#buckets, key, { now, isStored, isChanged: true });
   }
+}
+
+/** Where a key was used, as the row holds it. */
+export function usedFromOf({ from }: ChangeOf<'remember'>): string | null {
+  return from === undefined ? null : JSON.stringify(from);
 }
 
 function keysOf(changes: readonly SharedChange[], kinds: readonly SharedChange['change'][]): Buffer[] {
