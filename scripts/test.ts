@@ -4,6 +4,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { findPooler } from '../packages/server/src/store/postgres/test-pooler.ts';
 import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
+import { canTrace } from '../packages/server/src/store/sqlite/crash-trace.ts';
 import { chromiumPath } from '../tests/chromium.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -32,6 +33,11 @@ if (findPooler() === undefined)
   missing.push({
     what: 'No pgbouncer. Debian: apt-get install pgbouncer.',
     files: chosen.filter((file) => file.includes('/postgres/pooler')),
+  });
+if (!canTrace())
+  missing.push({
+    what: 'No strace, or it may not trace here. Debian: apt-get install strace.',
+    files: chosen.filter((file) => file.includes('lost-power')),
   });
 for (const { what, files } of missing) {
   if (files.length === 0) continue;
@@ -66,5 +72,5 @@ function findTests(place: string): string[] {
 }
 
 function isSlow(file: string): boolean {
-  return file.includes('.browser.') || file.includes('crash');
+  return /\.browser\.|crash|lost-power/.test(file);
 }
