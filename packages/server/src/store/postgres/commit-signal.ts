@@ -8,6 +8,9 @@ const reconnectAfterMs = 250;
 // Who cannot listen looks at the number.
 const signal = "SELECT pg_notify($1, $2), nextval('commit_signals')";
 
+/** Its types lack these two. */
+type ListeningClient = pg.Client & { ref(): void; unref(): void };
+
 /**
  * Tells other nodes that something was committed, and hears it from them, on a connection of its own: inside the transactions of the commits themselves
  * notifications would make them wait for each other. A signal carries no news, only its sender, and may get lost with the connection; so
@@ -18,7 +21,7 @@ export class CommitSignal {
   readonly #pool: Pool;
   readonly #heard: () => void;
   readonly #sender = randomUUID();
-  #client: pg.Client | undefined;
+  #client: ListeningClient | undefined;
   #channel = '';
   #timer: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
@@ -44,7 +47,7 @@ export class CommitSignal {
       this.#channel = await withConnection(this.#pool, channelOf);
       return;
     }
-    const client = await openClient(this.#options);
+    const client = (await openClient(this.#options)) as ListeningClient;
     client.on('notification', ({ payload }) => {
       if (payload !== this.#sender) this.#heard();
     });
@@ -60,7 +63,7 @@ export class CommitSignal {
       throw error;
     }
     // Listening alone keeps no process alive.
-    (client as pg.Client & { unref(): void }).unref();
+    client.unref();
     this.#client = client;
   }
 
@@ -75,9 +78,11 @@ export class CommitSignal {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#reconnect);
+    const client = this.#client;
+    // Else a process that has nothing else to do, a command say, ends in the middle of this.
+    client?.ref();
     await this.#sending;
     if (this.#isDue) await this.#notify();
-    const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }
