@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Migration } from '../migrate-store.ts';
+import { StoreUnavailable } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Connection } from './connection.ts';
+import { failureCode } from './failure.ts';
 import { grantsDue, sessionsDue } from './schema-due.ts';
 import { partitionedEvents } from './schema-events.ts';
 
@@ -218,14 +221,43 @@ export async function migrate(client: Connection, { isMove = false } = {}): Prom
   }
 }
 
-/** Applies a step unless somebody has. */
-export async function applyOnce(client: Connection, migration: Migration): Promise<void> {
-  if ((await versionOf(client)) >= migration.version) return;
+// Who waits for a table keeps all others waiting who come after. So a step waits only for so long, lets them pass, and tries again.
+const lockMs = 100;
+// An autovacuum leaves the table to who waits for it, but only after `deadlock_timeout`, a second. Below the time after which requests give up.
+const vacuumMs = 1500;
+const pauseMs = 400;
+// How long it goes on trying while others hold the table.
+const patienceMs = 60_000;
+const lockNotAvailable = '55P03';
+const deadlockDetected = '40P01';
+
+/**
+ * Applies a step unless somebody has. Requests beside it wait for a tenth of a second at the most (for a second and a half if the tables are just being vacuumed), also when a transaction of
+ * somebody else holds a table for long: then the step is tried again for a minute. Throws `StoreUnavailable`, and nothing has changed, when the table did not become free.
+ */
+export async function applyOnce(client: Connection, migration: Migration, giveUpAfterMs = patienceMs): Promise<void> {
+  const giveUpMs = performance.now() + giveUpAfterMs;
+  let waitMs = lockMs;
+  while ((await versionOf(client)) < migration.version) {
+    try {
+      await applyStep(client, migration, waitMs);
+    } catch (error) {
+      if (![lockNotAvailable, deadlockDetected].includes(failureCode(error) ?? '')) throw error;
+      if (performance.now() > giveUpMs) throw await heldByOthers(client, migration, error);
+      const { rows } = await client.query<{ is: boolean }>(isVacuuming);
+      waitMs = rows[0]!.is ? vacuumMs : lockMs;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+async function applyStep(client: Connection, migration: Migration, waitMs: number): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
   try {
     // Waits for as long as another node's step takes: neither limit is for this.
     await client.query('SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0');
     await client.query("SELECT pg_advisory_xact_lock(hashtext('tessera ' || current_schema()))");
+    await client.query(`SET LOCAL lock_timeout = ${waitMs}`);
     if ((await versionOf(client)) < migration.version) {
       await client.query(migration.sql);
       await client.query('UPDATE store_state SET schema_version = $1, oldest_code = greatest(oldest_code, $2)', [
@@ -238,6 +270,25 @@ export async function applyOnce(client: Connection, migration: Migration): Promi
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
+}
+
+const isVacuuming = `
+  SELECT EXISTS (SELECT 1 FROM pg_locks JOIN pg_class c ON c.oid = relation
+    WHERE mode = 'ShareUpdateExclusiveLock' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())) AS is`;
+// Not what they run: statements may hold secrets.
+const selectLongest = `
+  SELECT pid, application_name AS name, floor(extract(epoch FROM clock_timestamp() - xact_start))::int AS age FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < clock_timestamp() - interval '1 second'
+  ORDER BY xact_start LIMIT 3`;
+
+async function heldByOthers(client: Connection, { version }: Migration, cause: unknown): Promise<StoreUnavailable> {
+  const { rows } = await client.query<{ pid: number; name: string | null; age: number }>(selectLongest);
+  const open = rows.map(({ pid, name, age }) => `pid ${pid}${name ? ` (${name})` : ''} for ${age} s`).join(', ');
+  return new StoreUnavailable(
+    `schema ${version} needs a table that other transactions hold; nothing was changed; let them end, or end them, then try again. Open the longest: ${open || 'none is seen by this user'}`,
+    { cause },
+  );
 }
 
 /** The schema the database has; 0 without a store. Throws `StoreNotUsable` when the tables of another program are in the way. */
