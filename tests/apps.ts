@@ -12,7 +12,7 @@ export type Reach = { issuer: string; url: string; timeoutMs?: number };
 
 /** An app signed in under a browser's session, with what it holds. */
 export type App = {
-  clientId: (typeof clientIds)[number];
+  clientId: (typeof clientIds)[number] | 'brief';
   browser: TestBrowser;
   idToken: string;
   accessToken: string;
@@ -32,9 +32,11 @@ export function appsConfig(issuer: string): Record<string, unknown> {
     lifetimes: { retryWindow: 120 },
     users: [{ username: 'ada', passwordHash }],
     clients: [
-      ...clientIds.map((client_id) => ({
+      ...[...clientIds, 'brief' as const].map((client_id) => ({
         client_id,
-        ...(client_id === 'web' && { client_secret: secret }),
+        ...(client_id !== 'spa' && { client_secret: secret }),
+        // Its grants lapse within seconds.
+        ...(client_id === 'brief' && { lifetimes: { idle: 2 } }),
         redirect_uris: [`https://${client_id}.example.com/callback`],
         scope: 'openid orders:read',
         defaultResources: [ordersApi],

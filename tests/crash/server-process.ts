@@ -1,8 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 const main = resolve(import.meta.dirname, '../../packages/server/src/cli/main.ts');
+const sourceFlags = ['--conditions=tessera-source', '--disable-warning=ExperimentalWarning'];
 
 /** What a test that fails leaves behind goes with it. */
 const running = new Set<ChildProcess>();
@@ -31,13 +33,12 @@ export type ServerProcessOptions = { args?: readonly string[]; program?: string;
 /** Starts `tessera serve` in that folder, where its configuration file is, and waits until it says that it is ready. */
 export async function startServerProcess(folder: string, options: ServerProcessOptions = {}): Promise<ServerProcess> {
   const { args = [], program = main, preload } = options;
-  const flags = ['--conditions=tessera-source', '--disable-warning=ExperimentalWarning'];
+  const flags = [...sourceFlags];
   if (preload !== undefined) flags.push(`--import=${preload}`);
   const child = spawn(process.execPath, [...flags, program, 'serve', ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Nothing of this process's settings, which a server would take for its own.
-    env: { ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }) },
+    env: ownEnvironment(),
   });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const endBy = async (signal: NodeJS.Signals) => {
@@ -61,6 +62,25 @@ export async function startServerProcess(folder: string, options: ServerProcessO
     stop: () => endBy('SIGTERM'),
     signal: (signal) => void child.kill(signal),
   };
+}
+
+/** Runs a command (`tessera …`) in that folder until it is done; what it said. Fails when it does. */
+export async function runCommand(
+  folder: string,
+  args: readonly string[],
+  settings: Record<string, string> = {},
+): Promise<string> {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [...sourceFlags, main, ...args], {
+    cwd: folder,
+    env: { ...ownEnvironment(), ...settings },
+  });
+  return stdout + stderr;
+}
+
+/** Nothing of this process's settings, which a server would take for its own. */
+function ownEnvironment(): Record<string, string> {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE } : {};
 }
 
 async function ready(child: ChildProcess): Promise<() => string> {

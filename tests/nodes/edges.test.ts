@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createEdge, type Edge } from '@tessera/edge';
+import type { Edge } from '@tessera/edge';
 import { type App, revoke, signInApps } from '../apps.ts';
 import { pick, seeded, seedOf } from '../seeded.ts';
-import { ordersApi, secret } from '../test-server.ts';
 import { eventually } from './eventually.ts';
 import { rounds } from './load.ts';
 import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts';
+import { startTestEdge, verdictOf } from './test-edge.ts';
 
 const edgeCount = 12;
 /** Within this an edge refuses in the tests, which share their machine; what was measured is printed. */
@@ -27,34 +27,10 @@ describe(`${edgeCount} edges at three nodes`, { skip, timeout: 120_000 + 60_000 
   });
 
   /** An edge that asks the nodes in turn, beginning with that one. Nodes keep their place in the list when they come back at another port. */
-  async function startEdge(first: number): Promise<Edge> {
+  function startEdge(first: number): Promise<Edge> {
     const places = nodes.all.map((_, index) => `${nodes.issuer}/node-${(first + index) % nodes.all.length}`);
-    const edge = createEdge({
-      issuer: nodes.issuer,
-      audience: ordersApi,
-      clientId: 'orders-api',
-      clientSecret: secret,
-      jwksUri: `${places[0]}/jwks`,
-      introspectionEndpoint: `${places[0]}/introspect`,
-      feedUrls: places.map((place) => `${place}/events/poll`),
-      staleness: { maxAge, policy: 'refuse' },
-      onNotice: () => undefined,
-      fetch: (input, init) => {
-        const url = String(input);
-        return fetch(
-          url.replace(/^.*\/node-(\d+)/, (_, number) => nodes.at(Number(number)).url),
-          init,
-        );
-      },
-    });
-    await edge.start();
-    return edge;
-  }
-
-  async function verdictOf(edge: Edge, { accessToken }: App): Promise<string> {
-    const facts = { method: 'GET', url: ordersApi, authorization: [`Bearer ${accessToken}`], dpop: [] };
-    const verdict = await edge.verifyAccessToken(facts, {});
-    return verdict.ok ? 'accepted' : verdict.reason;
+    const route = (url: string) => url.replace(/^.*\/node-(\d+)/, (_, number) => nodes.at(Number(number)).url);
+    return startTestEdge(nodes.issuer, { places, route, maxAge });
   }
 
   /** How long, in milliseconds, each edge takes to refuse a token of an app that is revoked at that node. */

@@ -5,8 +5,8 @@ import { pick } from '../seeded.ts';
 import { History } from './history.ts';
 import type { Nodes, ServerNode } from './nodes.ts';
 
-/** When a client gives up on an answer and asks elsewhere. */
-const timeoutMs = 1500;
+/** When a client gives up on an answer and asks elsewhere, unless a test says otherwise. */
+const usualPatienceMs = 1500;
 
 /**
  * Apps that refresh and are introspected at random nodes, as fast as they can, and some that are ended meanwhile. A client that gets no answer keeps what it holds and asks again,
@@ -18,12 +18,19 @@ export class Load {
   readonly #random: () => number;
   readonly #apps: App[] = [];
   readonly #running: Promise<void>[] = [];
+  readonly #timeoutMs: number;
   #isRunning = true;
   #isPatient = false;
 
-  constructor(nodes: Pick<Nodes, 'all' | 'running'>, random: () => number) {
+  /** `patienceMs`: when a client gives up on an answer. */
+  constructor(
+    nodes: Pick<Nodes, 'all' | 'running'>,
+    random: () => number,
+    { patienceMs = usualPatienceMs }: { patienceMs?: number } = {},
+  ) {
     this.#nodes = nodes;
     this.#random = random;
+    this.#timeoutMs = patienceMs;
   }
 
   /** Signs in that many browsers, two apps each, and lets the apps begin. `pauseMs`: between the requests of each, at most. */
@@ -111,7 +118,7 @@ export class Load {
   }
 
   #reach(node: ServerNode) {
-    return this.#isPatient ? node.reach : { ...node.reach, timeoutMs };
+    return this.#isPatient ? node.reach : { ...node.reach, timeoutMs: this.#timeoutMs };
   }
 }
 

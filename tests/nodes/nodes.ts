@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   findPostgres,
   howToInstall,
@@ -10,7 +11,7 @@ import {
   type TestPostgres,
 } from '../../packages/server/src/store/postgres/test-postgres.ts';
 import { appsConfig, type Reach } from '../apps.ts';
-import { type ServerProcess, startServerProcess } from '../crash/server-process.ts';
+import { runCommand, type ServerProcess, startServerProcess } from '../crash/server-process.ts';
 import { DatabaseProxy } from './database-proxy.ts';
 
 /** Why the tests on Postgres are skipped; false where they are not. */
@@ -19,6 +20,9 @@ if (skipWithoutPostgres) console.error(skipWithoutPostgres);
 
 /** The issuer of all nodes: nobody listens there, as behind a load balancer that the tests are themselves. */
 const issuer = 'http://127.0.0.1:8080';
+
+/** Between the last request to a node and its end: one that comes over a kept connection in the moment this is closed gets no answer, whoever the server is. */
+const deregistrationMs = 1000;
 
 /** How one node is started. `program`: the command line of another version. `proxied`: through a connection to the database that a test may disturb. */
 export type NodeOptions = { args?: readonly string[]; program?: string; preload?: string; proxied?: boolean };
@@ -76,6 +80,14 @@ export class ServerNode {
     await process?.kill();
   }
 
+  /** Stops it gracefully, as behind a load balancer: nobody is sent there any more, and then it is asked to stop. Returns the exit code. */
+  async stop(): Promise<number | null> {
+    const process = this.process;
+    this.#process = undefined;
+    await sleep(deregistrationMs);
+    return process.stop();
+  }
+
   freeze(): void {
     this.process.signal('SIGSTOP');
     this.isFrozen = true;
@@ -128,6 +140,11 @@ export class Nodes {
     this.all.push(node);
     await node.start();
     return node;
+  }
+
+  /** Runs a command of this version (`tessera …`) beside the nodes; what it said. */
+  command(...args: readonly string[]): Promise<string> {
+    return runCommand(this.#folder, args, { TESSERA_STORE: this.postgres.connectionString });
   }
 
   /** That node. */
