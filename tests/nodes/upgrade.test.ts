@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
-import { after, before, it } from 'node:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before as beforeAll, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Edge } from '@tessera/edge';
 import pg from 'pg';
 import { openPool } from '../../packages/server/src/store/postgres/connection.ts';
 import { partitionEvents } from '../../packages/server/src/store/postgres/event-partitions.ts';
-import { present, signInApps } from '../apps.ts';
+import { appsConfig, present, signInApps } from '../apps.ts';
+import { runCommand, type ServerProcessOptions, startServerProcess } from '../crash/server-process.ts';
 import { pick, seeded, seedOf } from '../seeded.ts';
 import { kidOf } from './administer.ts';
 import { eventually } from './eventually.ts';
 import { checkStore, type History } from './history.ts';
 import { Load, rounds } from './load.ts';
-import { Nodes, type ServerNode, skipWithoutPostgres } from './nodes.ts';
+import { Nodes, ServerNode, skipWithoutPostgres } from './nodes.ts';
 import { type OldVersion, skipWithoutOldVersion, unpackOldVersion } from './old-version.ts';
 import { startTestEdge, verdictOf } from './test-edge.ts';
 
@@ -21,9 +26,10 @@ const patienceMs = 60_000;
 /** No request may wait longer while the schema changes. */
 const longestStallMs = 5000;
 const coolDownMs = 10_500;
+const rotateNow = ['keys', 'rotate', '--now'];
 
 let old: OldVersion;
-before(async () => {
+beforeAll(async () => {
   if (!skip) old = await unpackOldVersion();
 });
 after(() => old?.remove());
@@ -35,16 +41,7 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
   const seed = seedOf(t);
   const random = seeded(seed);
   const nodes = await Nodes.start(2, { program: old.program });
-  // As a load balancer does: nobody is sent to a node that was asked to stop.
-  const balanced = {
-    get all() {
-      return nodes.running;
-    },
-    get running() {
-      return nodes.running;
-    },
-  };
-  const load = new Load(balanced, random, { patienceMs });
+  const load = new Load(balanced(nodes), random, { patienceMs });
   const watch = new EdgeWatch(nodes, random);
   try {
     await load.begin(3 * rounds);
@@ -64,14 +61,14 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
     await load.begin(rounds);
     await partition(nodes);
     await signInBriefly(nodes, random);
-    await rotateKeys(nodes);
+    await rotateKeys(() => nodes.command(...rotateNow));
     await load.endOne();
     await sleep(2000);
     await load.endOne();
 
     // What its exit code is does not matter here: the old version had a fault there.
     for (const number of [0, 1]) await nodes.at(number).stop();
-    await rotateKeys(nodes);
+    await rotateKeys(() => nodes.command(...rotateNow));
     await load.begin(rounds);
     await load.endOne();
     await sleep(1000);
@@ -96,8 +93,7 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
     t.diagnostic(
       `${history.entries.length} requests, the longest took ${longest(history).toFixed(0)} ms; ${history.endings} endings; ${watch.accepted} fresh tokens accepted at the edge`,
     );
-    assert.deepEqual(watch.refused, []);
-    assert.ok(watch.accepted > 20 && watch.keys.size >= 3, `${watch.accepted} tokens of ${watch.keys.size} keys`);
+    watch.check(3);
     assertNoneFailed(history);
     assert.ok(longest(history) < longestStallMs, `a request took ${longest(history).toFixed(0)} ms`);
     assert.ok(history.count('refresh', 'done') > 100);
@@ -107,6 +103,74 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
     await nodes.close();
   }
 });
+
+it('D10 an upgrade of the embedded store under load and back again, an old and a new process on one file: no request fails', {
+  skip: skipWithoutOldVersion,
+  timeout: 180_000 + 60_000 * rounds,
+}, async (t) => {
+  const seed = seedOf(t);
+  const random = seeded(seed);
+  const folder = await mkdtemp(join(tmpdir(), 'tessera-upgrade-'));
+  const issuer = 'http://127.0.0.1:8080';
+  await writeFile(join(folder, 'tessera.config.json'), JSON.stringify(appsConfig(issuer)));
+  const server = (number: number, options: ServerProcessOptions) =>
+    new ServerNode(number, undefined, issuer, () => startServerProcess(folder, { args: ['--port', '0'], ...options }));
+  const before = server(0, { program: old.program });
+  const next = server(1, {});
+  const nodes = {
+    issuer,
+    get running() {
+      return [before, next].filter((node) => node.isRunning);
+    },
+  };
+  const load = new Load(balanced(nodes), random, { patienceMs });
+  const watch = new EdgeWatch(nodes, random);
+  try {
+    await before.start();
+    await load.begin(2 * rounds);
+    await watch.begin();
+    await load.endOne();
+    await next.start();
+    await load.begin(rounds);
+    await load.endOne();
+    await rotateKeys(() => runCommand(folder, rotateNow));
+    await before.stop();
+    await load.endOne();
+    // Back, and up again.
+    await before.start();
+    await load.begin(rounds);
+    await next.stop();
+    await load.endOne();
+    await next.start();
+    await watch.stop();
+    await load.stop();
+    await load.checkEnd(seed);
+    const { history } = load;
+    t.diagnostic(`${history.entries.length} requests, the longest took ${longest(history).toFixed(0)} ms`);
+    watch.check(2);
+    assertNoneFailed(history);
+    assert.ok(history.count('refresh', 'done') > 100);
+    await Promise.all([before.kill(), next.kill()]);
+    checkFile(join(folder, 'data', 'tessera.db'));
+  } finally {
+    await load.stop();
+    await watch.stop();
+    await Promise.all([before.kill(), next.kill()]);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+/** As a load balancer does: nobody is sent to a node that was asked to stop. */
+function balanced(nodes: Pick<Nodes, 'running'>): Pick<Nodes, 'all' | 'running'> {
+  return {
+    get all() {
+      return nodes.running;
+    },
+    get running() {
+      return nodes.running;
+    },
+  };
+}
 
 function assertNoneFailed({ entries }: History): void {
   const failed = entries.filter(({ outcome }) => outcome.kind === 'lost' || outcome.kind === 'away');
@@ -147,9 +211,9 @@ async function schemaOf(nodes: Nodes): Promise<number | undefined> {
 }
 
 /** Lets new keys sign at once. An edge asks for keys it does not know once in ten seconds, whoever names them. */
-async function rotateKeys(nodes: Nodes): Promise<void> {
+async function rotateKeys(rotate: () => Promise<string>): Promise<void> {
   await sleep(coolDownMs);
-  await nodes.command('keys', 'rotate', '--now');
+  await rotate();
 }
 
 /** Takes the event log up into partitions, as maintenance does within a minute. */
@@ -179,18 +243,43 @@ async function checkLapsed(nodes: Nodes, count: number): Promise<void> {
   assert.deepEqual(missed, [], 'what lives stands among what will come due');
 }
 
+/** As `checkStore` and `checkLapsed`, of a file that nobody uses. */
+function checkFile(file: string): void {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const { count, last } = db.prepare('SELECT count(*) AS count, max(position) AS last FROM events').get() as Counted;
+    assert.equal(last, count, 'events are dense');
+    const wrong = `
+      SELECT 'an ending was told twice' AS what FROM events WHERE type = 'grant.ended' GROUP BY grant_id HAVING count(*) > 1
+      UNION ALL SELECT 'an ending was told twice' FROM events WHERE type = 'session.ended' GROUP BY sid HAVING count(*) > 1
+      UNION ALL SELECT 'a grant lives under an ended session'
+        FROM grants JOIN grant_state s USING (grant_id) JOIN sessions USING (sid) WHERE sessions.ended_at IS NOT NULL AND s.ended_at IS NULL
+      UNION ALL SELECT 'a grant will not be found when it lapses'
+        FROM grant_state LEFT JOIN grants_due USING (grant_id) WHERE ended_at IS NULL AND due_at IS NULL
+      UNION ALL SELECT 'a session will not be found when it lapses'
+        FROM sessions LEFT JOIN sessions_due USING (sid) WHERE ended_at IS NULL AND due_at IS NULL`;
+    assert.deepEqual(db.prepare(wrong).all(), []);
+  } finally {
+    db.close();
+  }
+}
+
+type Counted = { count: number; last: number };
+
+type Reachable = { issuer: string } & Pick<Nodes, 'running'>;
+
 /** An app that refreshes at any node, and shows each access token at once to an edge that asks any node for keys. */
 class EdgeWatch {
   readonly refused: string[] = [];
-  readonly keys = new Set<string>();
   accepted = 0;
-  readonly #nodes: Nodes;
+  readonly #nodes: Reachable;
   readonly #random: () => number;
+  readonly #keys = new Set<string>();
   #edge: Edge | undefined;
   #running: Promise<void> | undefined;
   #isRunning = true;
 
-  constructor(nodes: Nodes, random: () => number) {
+  constructor(nodes: Reachable, random: () => number) {
     this.#nodes = nodes;
     this.#random = random;
   }
@@ -210,6 +299,12 @@ class EdgeWatch {
     await this.#edge?.close();
   }
 
+  /** Fails if the edge refused anything, or if it met fewer keys. */
+  check(keys: number): void {
+    assert.deepEqual(this.refused, []);
+    assert.ok(this.accepted > 20 && this.#keys.size >= keys, `${this.accepted} tokens of ${this.#keys.size} keys`);
+  }
+
   async #run(edge: Edge): Promise<void> {
     const [app] = await signInApps(() => this.#node().reach, ['web']);
     assert.ok(app);
@@ -222,7 +317,7 @@ class EdgeWatch {
       const verdict = await verdictOf(edge, app);
       if (verdict === 'accepted') this.accepted += 1;
       else this.refused.push(`${verdict} (key ${kid})`);
-      this.keys.add(kid);
+      this.#keys.add(kid);
       await sleep(this.#random() * 20);
     }
   }
