@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { refreshSigningKeys, reloadSigningKeys } from '../../packages/server/src/maintenance.ts';
+import { RootKeys } from '../../packages/server/src/secrets/root-keys.ts';
+import type { DocumentKind } from '../../packages/server/src/store/records.ts';
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
+import { StoreUnavailable } from '../../packages/server/src/store/store.ts';
 import { revokeSigningKey, rotateByCommand } from '../../packages/server/src/tokens/key-rotation.ts';
 import type { TestBrowser } from '../test-browser.ts';
 import {
@@ -124,5 +130,49 @@ describe('signing keys', () => {
     assert.equal(again.status, 200, 'sessions are not concerned');
     assert.notEqual(kidOf(again.body.access_token), kid);
     assert.equal(await revokeSigningKey(test.server.context, 'nobody', test.now() + 1000, { kind: 'cli' }), false);
+  });
+});
+
+describe('signing keys of two processes on one store', () => {
+  it('D10 A13 a process that hears of a revoked key and cannot read the keys answers nobody until it can', async () => {
+    const store = await openSqliteStore({ file: ':memory:' });
+    const rootKeys = new RootKeys([{ id: 'AAAAAA', secret: randomBytes(32), state: 'current' }]);
+    let failures = 0;
+    const failing = new Proxy(store, {
+      get(target, name) {
+        if (name === 'close') return async () => undefined;
+        const value = Reflect.get(target, name);
+        if (name !== 'list') return value.bind?.(target) ?? value;
+        return (kind: DocumentKind, ...rest: unknown[]) => {
+          if (kind === 'signing_key' && failures-- > 0) return Promise.reject(new StoreUnavailable('for a moment'));
+          return value.call(target, kind, ...rest);
+        };
+      },
+    });
+    const one = await startTestServer({ store, rootKeys });
+    const other = await startTestServer({ store: failing, rootKeys });
+    try {
+      const { body } = await one.post('/token', { grant_type: 'client_credentials' }, basic('machine'));
+      const token = String(body.access_token);
+      const ask = () => other.post('/introspect', { token }, basic('orders-api'));
+      assert.equal((await ask()).body.active, true);
+      const { context } = one.server;
+      const revokedKid = String(decodeProtectedHeader(token).kid);
+      failures = 1;
+      await revokeSigningKey(context, revokedKid, one.now() + 1000, { kind: 'cli' });
+      // Its follower wakes, hears of it, and fails.
+      while (failures > 0) await sleep(5);
+      await sleep(20);
+      failures = 1;
+      other.advance(2);
+      const { status, headers } = await ask();
+      assert.deepEqual([status, headers.get('retry-after')], [503, '1']);
+      assert.equal((await ask()).body.active, false);
+      const issued = await other.post('/token', { grant_type: 'client_credentials' }, basic('machine'));
+      assert.notEqual(decodeProtectedHeader(String(issued.body.access_token)).kid, revokedKid);
+    } finally {
+      await other.close();
+      await one.close();
+    }
   });
 });

@@ -198,11 +198,8 @@ async function takeNotice(context: Context, events: readonly EventRecord[]): Pro
     if (type.startsWith('client.') && clientId !== undefined) context.registry.forgetClient(clientId);
     if (type.startsWith('resource_server.')) context.registry.forgetResourceServers();
   }
-  // Awaited: the feed must not tell of a revoked key under that key.
-  if (events.some(({ type }) => type.startsWith('key.')))
-    await reloadSigningKeys(context).catch((error: unknown) =>
-      context.log.error({ error: String(error) }, 'the signing keys could not be read'),
-    );
+  // Awaited: the feed must not tell of a revoked key under that key. A failure counts as not having read the events: nobody may go on with a key that was revoked.
+  if (events.some(({ type }) => type.startsWith('key.'))) await reloadSigningKeys(context);
 }
 
 /** Remembers the longest access token lifetime in force: endings must be told for that long. */

@@ -12,10 +12,13 @@ const freshMs = 1000;
 /** The clocks of a follower: the time, and one that only runs on. Both in milliseconds. */
 export type FollowerClocks = { nowMs(): number; monotonicMs(): number };
 
-/** Takes notice of new events. What it must do before anybody acts on them is awaited. */
+/**
+ * Takes notice of new events. What it must do before anybody acts on them is awaited. If it fails they count as not read, and come again, to all subscribers: each must be able to
+ * take them twice.
+ */
 export type EventSubscriber = (events: readonly EventRecord[]) => void | Promise<void>;
 
-/** Reads each event once, soon after its commit, whoever committed it, and hands it to all subscribers of this process, in order. */
+/** Reads each event soon after its commit, whoever committed it, and hands it to all subscribers of this process, in order; once, unless one of them fails. */
 export class EventFollower {
   readonly #store: Store;
   readonly #subscribers = new Set<EventSubscriber>();
@@ -106,8 +109,8 @@ export class EventFollower {
       const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
       const last = events.at(-1);
       if (last) {
-        this.#position = last.position;
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber(events)));
+        this.#position = last.position;
       }
       if (events.length < slice) {
         this.#readAtMs = readAtMs;

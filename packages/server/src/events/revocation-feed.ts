@@ -27,6 +27,8 @@ export class RevocationFeed {
   readonly #replayed = new Map<number, Entry>();
   /** Every revocation after this position is in `#recent`. */
   #recentFrom: number;
+  /** Events up to there were taken: those that come again are known. */
+  #takenTo: number;
   #closed = false;
   #mark: { text: string; key: string } | undefined;
 
@@ -34,6 +36,7 @@ export class RevocationFeed {
   constructor(context: Context) {
     this.#context = context;
     this.#recentFrom = context.follower.position.position;
+    this.#takenTo = this.#recentFrom;
     this.#unsubscribe = context.follower.subscribe((events) => this.#take(events));
   }
 
@@ -85,7 +88,10 @@ export class RevocationFeed {
   }
 
   #take(events: readonly EventRecord[]): void {
-    const revocations = events.filter((event) => revocationTypes.includes(event.type));
+    const revocations = events.filter(
+      ({ type, position }) => position > this.#takenTo && revocationTypes.includes(type),
+    );
+    this.#takenTo = Math.max(this.#takenTo, events.at(-1)?.position ?? 0);
     if (revocations.length === 0) return;
     this.#recent.push(...revocations.map((event) => ({ event })));
     if (this.#recent.length > atHand) {
