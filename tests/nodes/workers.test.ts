@@ -143,6 +143,23 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
     await eventually(() => pids.every((pid) => !isAlive(pid)));
   });
 
+  it('while the machine can start no process the others serve, it is tried again with growing pauses, and it heals', async () => {
+    const preload = join(import.meta.dirname, 'failing-forks.ts');
+    const other = await startServerProcess(folder, { args: ['--port', '0'], preload });
+    const [victim] = other.workers() as [number];
+    process.kill(other.pid, 'SIGUSR2');
+    await sleep(100);
+    process.kill(victim, 'SIGKILL');
+    const tried = () => [...other.output().matchAll(/could not be started.* ([\d.]+) s$/gm)].map(([, s]) => Number(s));
+    await eventually(() => tried().length >= 3);
+    const [first, second, third] = tried() as [number, number, number];
+    assert.ok(first > 0 && second > first && third > second, String(tried()));
+    assert.equal((await fetch(`${other.url}/health`)).status, 200);
+    process.kill(other.pid, 'SIGUSR2');
+    await eventually(() => other.workers().every((pid) => pid !== victim && isAlive(pid)));
+    assert.equal(await other.stop(), 0);
+  });
+
   it('start from the bundle that is published too', async () => {
     const bundle = join(folder, 'bundle');
     await bundleServer(bundle);

@@ -85,10 +85,21 @@ class Primary {
 
   /** Starts a worker in that place; resolves to the URL it serves when it is ready. */
   #launch(place: Place): Promise<string> {
-    const worker = cluster.fork();
-    place.worker = worker;
     place.startedAtMs = performance.now();
+    place.worker = undefined;
     return new Promise((resolve, reject) => {
+      const worker = cluster.fork();
+      place.worker = worker;
+      // Unheard it would end this process, and all workers with it.
+      worker.on('error', (error: NodeJS.ErrnoException) => {
+        if (worker.process.pid !== undefined) return;
+        place.worker = undefined;
+        reject(
+          new CommandFailure(
+            `the machine starts no process for it (${error.code}); is its memory or the limit of processes used up?`,
+          ),
+        );
+      });
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'ready') resolve(message.url);
         else if (message.kind === 'failed') reject(new CommandFailure(message.message, message.exitCode === 2 ? 2 : 1));
@@ -114,7 +125,11 @@ class Primary {
   }
 
   #watch(place: Place): void {
-    const worker = place.worker as Worker;
+    const { worker } = place;
+    if (worker === undefined) {
+      void this.#replace(place, 'could not be started');
+      return;
+    }
     const replace = () => void this.#replace(place, `(pid ${worker.process.pid}) ${howItEnded(worker)}`);
     if (worker.isDead()) replace();
     else worker.once('exit', replace);
