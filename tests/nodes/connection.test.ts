@@ -102,3 +102,30 @@ it('a node that cannot reach the database is not ready and says 503 with Retry-A
     await nodes.close();
   }
 });
+
+it('a node whose database stalls keeps nobody waiting until it gives up: 503 with Retry-After, and it goes on when the database does', {
+  skip,
+  timeout,
+}, async () => {
+  const nodes = await Nodes.start(1, { proxied: true });
+  try {
+    const { reach, proxy } = nodes.at(0);
+    const [app] = (await signInApps(() => reach, ['web'])) as [App];
+    proxy?.disturb({ stalled: true });
+    // Beyond what a process may answer from its memory, so that it has to read first.
+    await sleep(1500);
+    const startedMs = performance.now();
+    const answers = await Promise.all([
+      ...Array.from({ length: 20 }, () => introspectAs(reach, 'orders-api', app.accessToken)),
+      ...Array.from({ length: 20 }, () => present(reach, app, app.refreshToken)),
+    ]);
+    // A statement is given up after 20 s.
+    assert.ok(performance.now() - startedMs < 15_000);
+    for (const { status, headers } of answers) assert.deepEqual([status, headers.has('retry-after')], [503, true]);
+    proxy?.disturb({});
+    await eventually(async () => (await introspectAs(reach, 'orders-api', app.accessToken)).body.active === true);
+    assert.equal((await present(reach, app, app.refreshToken)).status, 200);
+  } finally {
+    await nodes.close();
+  }
+});

@@ -1,3 +1,5 @@
+import { WaitingLine } from './waiting-line.ts';
+
 // How many askers one reading answers; how many readings are under way at once, and when one is so late that others do not wait for it.
 const batchSize = 256;
 const mostUnderWay = 4;
@@ -11,7 +13,7 @@ type Waiting<Asked, Answer> = { asked: Asked; resolve(answer: Answer): void; rej
  */
 export class AskedTogether<Asked, Answer> {
   readonly #read: (batch: readonly Asked[]) => Promise<readonly Answer[]>;
-  #waiting: Waiting<Asked, Answer>[] = [];
+  readonly #waiting = new WaitingLine<Waiting<Asked, Answer>>('readings');
   #underWay = 0;
   #beganMs = 0;
   #isScheduled = false;
@@ -21,9 +23,10 @@ export class AskedTogether<Asked, Answer> {
     this.#read = read;
   }
 
+  /** Rejects with what the reading failed with, or with `StoreUnavailable` when too many wait or its turn does not come in time. */
   ask(asked: Asked): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ asked, resolve, reject });
+      this.#waiting.join({ asked, resolve, reject });
       this.#schedule();
     });
   }
@@ -34,9 +37,11 @@ export class AskedTogether<Asked, Answer> {
     // After the events of this turn of the loop, so that those who came with it go together.
     setImmediate(() => {
       this.#isScheduled = false;
+      const batch = this.#waiting.take(batchSize);
+      if (batch.length === 0) return;
       this.#underWay += 1;
       this.#beganMs = performance.now();
-      this.#answer(this.#waiting.splice(0, batchSize)).finally(() => {
+      this.#answer(batch).finally(() => {
         this.#underWay -= 1;
         this.#schedule();
       });

@@ -44,6 +44,12 @@ export function isLost(error: unknown): boolean {
   return !isServerError(error) || ended.has(failureCode(error)!) || failureCode(error)!.startsWith('08');
 }
 
+/** Whether the server gave a statement up because it took too long: one of the next would too. */
+export function isTooSlow(error: unknown): boolean {
+  // query_canceled
+  return failureCode(error) === '57014';
+}
+
 /** The same failure in the words of the Store interface; errors that are so already come back as they are. */
 export function asStoreFailure(error: unknown): Error {
   if (error instanceof StoreUnavailable || error instanceof StoreNotUsable || error instanceof TypeError) return error;

@@ -1,8 +1,9 @@
 import { StoreUnavailable } from '../store.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
-import { asStoreFailure, isLost, isRetried } from './failure.ts';
+import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 type Waiting<T extends Task = Task> = { task: T; resolve(reply: Reply): void; reject(error: Error): void };
 
@@ -11,8 +12,6 @@ const batchTasks = 256;
 const batchWeight = 2000;
 // How many commits of their own are under way at once.
 const mostAlone = 4;
-// Beyond this the node is full: callers are told at once rather than after they have given up.
-const mostWaiting = 20_000;
 // How often a batch that another node crossed is run again.
 const tries = 6;
 
@@ -26,8 +25,8 @@ export class GroupCommit {
   readonly #writer: Pool;
   readonly #pool: Pool;
   readonly #committed: () => void;
-  #shared: Waiting<SharedTask>[] = [];
-  readonly #alone: Waiting[] = [];
+  readonly #shared = new WaitingLine<Waiting<SharedTask>>('commits');
+  readonly #alone = new WaitingLine<Waiting>('commits');
   #isBatchRunning = false;
   #aloneRunning = 0;
   #isClosed = false;
@@ -40,17 +39,15 @@ export class GroupCommit {
     this.#committed = committed;
   }
 
-  /** Writes a commit. Resolves once it is durable; rejects with `StoreUnavailable`, or `TypeError` if it cannot be written at all. */
+  /** Writes a commit. Resolves once it is durable; rejects with `StoreUnavailable`, also when too many wait or its turn does not come in time, or `TypeError` if it cannot be written at all. */
   submit(task: Task): Promise<Reply> {
     if (this.#isClosed) return Promise.reject(new StoreUnavailable('the store is closed'));
-    if (this.#shared.length + this.#alone.length >= mostWaiting)
-      return Promise.reject(new StoreUnavailable('too many commits are waiting'));
     return new Promise((resolve, reject) => {
       if (isSharedTask(task)) {
-        this.#shared.push({ task, resolve, reject });
+        this.#shared.join({ task, resolve, reject });
         this.#scheduleBatch();
       } else {
-        this.#alone.push({ task, resolve, reject });
+        this.#alone.join({ task, resolve, reject });
         this.#nextAlone();
       }
     });
@@ -70,8 +67,8 @@ export class GroupCommit {
     this.#isBatchRunning = true;
     // After the events of this turn of the loop, so that callers who were answered together come back together.
     setImmediate(async () => {
-      const batch = this.#shared.splice(0, lengthOfBatch(this.#shared));
-      await this.#writeBatch(batch, 1);
+      const batch = this.#shared.take(batchTasks, fitting());
+      if (batch.length > 0) await this.#writeBatch(batch, 1);
       this.#isBatchRunning = false;
       this.#scheduleBatch();
       this.#reportDrained();
@@ -91,8 +88,9 @@ export class GroupCommit {
       if (replies.some((reply) => 'ended' in reply)) this.#committed();
     } catch (error) {
       if (isRetried(error) && attempt < tries) return this.#writeBatch(left, attempt + 1);
-      // Without a connection none of them can be written; else the one that cannot be must not take the others with it.
-      if (left.length === 1 || isLost(error)) for (const { reject } of left) reject(asStoreFailure(error));
+      // Without a connection, or with a database that stalls, none of them can be written; else the one that cannot be must not take the others with it.
+      if (left.length === 1 || isLost(error) || isTooSlow(error))
+        for (const { reject } of left) reject(asStoreFailure(error));
       else for (const waiting of left) await this.#writeBatch([waiting], 1);
     }
   }
@@ -113,7 +111,7 @@ export class GroupCommit {
 
   #nextAlone(): void {
     if (this.#aloneRunning >= mostAlone) return;
-    const waiting = this.#alone.shift();
+    const [waiting] = this.#alone.take(1);
     if (waiting === undefined) return;
     this.#aloneRunning += 1;
     this.#writeAlone(waiting, 1).finally(() => {
@@ -143,13 +141,12 @@ export class GroupCommit {
   }
 }
 
-function lengthOfBatch(waiting: readonly Waiting[]): number {
+/** Tells of one commit after the other whether it still fits into the batch; the first always does. */
+function fitting(): (waiting: Waiting) => boolean {
   let weight = 0;
-  const end = Math.min(waiting.length, batchTasks);
-  for (let index = 0; index < end; index += 1) {
-    const { changes, events } = waiting[index]!.task;
+  return ({ task: { changes, events } }) => {
+    const isFirst = weight === 0;
     weight += changes.length + events.length;
-    if (weight > batchWeight) return Math.max(1, index);
-  }
-  return end;
+    return isFirst || weight <= batchWeight;
+  };
 }
