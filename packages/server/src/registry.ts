@@ -7,7 +7,7 @@ type ResourceServersAtHand = {
   all: readonly ResourceServerRecord[];
 };
 
-/** How many clients are kept at hand; the least recently used leaves first. */
+/** How many clients are kept at hand; the one that was read longest ago leaves first. */
 const clientsAtHand = 10_000;
 
 /**

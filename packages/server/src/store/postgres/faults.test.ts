@@ -190,6 +190,18 @@ on('a commit of another node is heard within 50 ms, most of the time', async ({ 
   assert.ok(delays[10]! < 50, `median ${delays[10]} ms`);
 });
 
+on('half a grant, as a careless hand may leave it, is none; nobody asks for it for ever', async ({ store, schema }) => {
+  const [grantId = ''] = await newGrants(store, 1);
+  await query(server.connectionString, `DELETE FROM ${schema}.grants`);
+  let standing: Awaited<ReturnType<Store['getStanding']>> | undefined;
+  const asked = store.getStanding({ grantId, now }).then((found) => {
+    standing = found;
+  });
+  await within(2000, () => standing !== undefined);
+  await asked;
+  assert.equal(standing?.grant, undefined);
+});
+
 on('rotations stay within their page', async ({ store, schema }) => {
   const grantIds = await newGrants(store, 2000);
   for (let generation = 1; generation <= 3; generation += 1) {

@@ -14,11 +14,14 @@ type StandingRow = GrantRow & {
   body: string | null;
   client_version: number | null;
   is_remembered: boolean;
+  /** Whether the wide row was asked for too. */
+  is_whole: boolean;
 };
 
 // A user's document has the text of the id that the grant has packed (see key.ts). Of a grant at hand the asker knows it, and needs no wide row.
 const selectStandings = `
-  SELECT a.ordinal, ${grantColumns}, s.origin, d.body, c.version AS client_version, r.key IS NOT NULL AS is_remembered
+  SELECT a.ordinal, ${grantColumns}, s.origin, d.body, c.version AS client_version, r.key IS NOT NULL AS is_remembered,
+    a.user_id IS NULL AS is_whole
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY
     AS a(grant_id, user_id, client_id, key, now, ordinal)
   LEFT JOIN grant_state s ON s.grant_id = a.grant_id
@@ -71,6 +74,8 @@ export class StandingReader {
       this.#atHand.keep({ key: packKey(grantId), userKey: packText(grant.userId), grant, origin: row.origin });
       return { grant, user, ...more };
     }
+    // A narrow row without its wide one, which nothing here leaves behind: asking again would bring the same.
+    if (row.is_whole) return { grant: undefined, user, ...more };
     const known = this.#atHand.find(grantId);
     if (known && Buffer.compare(known.origin, row.origin) === 0)
       return { grant: withState(known.grant, row), user, ...more };
