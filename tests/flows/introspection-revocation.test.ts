@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { removeClient } from '../../packages/server/src/admin/clients.ts';
+import { applyDeclarations } from '../../packages/server/src/config/declare.ts';
+import { grantEnd } from '../../packages/server/src/sessions/grant-end.ts';
 import { ProofKey } from '../proof-key.ts';
 import type { TestBrowser } from '../test-browser.ts';
 import {
@@ -12,6 +15,7 @@ import {
   redeemCode,
   refresh,
   secret,
+  signInTokens,
   startTestServer,
   type TestServer,
   testConfig,
@@ -211,4 +215,35 @@ describe('revocation', () => {
     assert.equal((await revoke(tokens.refresh_token, 'nobody')).status, 401);
     assert.equal((await revoke('')).status, 400);
   });
+});
+
+it('A13 a client that was removed and is declared again begins where it was cut off: what was issued before stays dead', async () => {
+  const test = await startTestServer();
+  try {
+    const { context } = test.server;
+    const { body } = await test.post('/token', { grant_type: 'client_credentials' }, basic('machine'));
+    assert.equal((await introspect(test, body.access_token)).active, true);
+    const web = await signInTokens(test, { clientId: 'web' });
+    const [grant] = (await context.store.listGrants({ clientId: 'web', now: test.now() }, { limit: 1 })).items;
+    const { config } = context;
+    const without = { ...config, clients: config.clients.filter((one) => !['machine', 'web'].includes(one.client_id)) };
+    const declare = (file: typeof config) => applyDeclarations(file, { ...context, now: test.now() });
+    await declare(without);
+    for (const clientId of ['machine', 'web'])
+      assert.equal((await removeClient(context, { kind: 'cli' }, { clientId })).kind, 'done');
+    await declare(config);
+    assert.equal((await introspect(test, body.access_token)).active, false);
+    const again = await context.store.get('client', 'web');
+    // As a grant would be that was not ended by name: of many grants of one client only so many are.
+    assert.equal(
+      grantEnd({ grant: grant!, client: again, user: { disabled: false }, issuerEpoch: 0 }, test.now()),
+      'client_cut_off',
+    );
+    const form = { grant_type: 'refresh_token', refresh_token: web.refresh_token };
+    assert.equal((await test.post('/token', form, basic('web'))).body.error, 'invalid_grant');
+    const fresh = await test.post('/token', { grant_type: 'client_credentials' }, basic('machine'));
+    assert.equal((await introspect(test, fresh.body.access_token)).active, true);
+  } finally {
+    await test.close();
+  }
 });

@@ -7,6 +7,7 @@ import type { Actor } from '../events/event-types.ts';
 import { digestClientSecret } from '../secrets/client-secret.ts';
 import { replaceSecret } from '../secrets/client-secret-overlap.ts';
 import { randomSecret } from '../secrets/random.ts';
+import { rememberRemoved } from '../sessions/removed-client.ts';
 import { rememberLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import type { ClientRecord, EndReason } from '../store/records.ts';
 import type { Change, NewEvent, Page } from '../store/store.ts';
@@ -176,14 +177,17 @@ export async function rotateClientSecret(
   });
 }
 
-/** Removes a client and ends its grants. Its id is never given again. */
+/** Removes a client and ends its grants. Its id is never given again; where the configuration file names it anew, what was issued before stays dead. */
 export async function removeClient(
   context: AdminContext,
   actor: Actor,
   input: { clientId: string; version?: number | undefined },
 ): Promise<Outcome<Ended>> {
   const removed = await changeClient(context, input, async (present, at) => ({
-    changes: [{ change: 'remove', kind: 'client', id: present.clientId, expect: present.version }],
+    changes: [
+      { change: 'remove', kind: 'client', id: present.clientId, expect: present.version },
+      await rememberRemoved(context.store, { clientId: present.clientId, epoch: present.epoch + 1 }),
+    ],
     events: [
       { type: 'client.removed', at, actor, clientId: present.clientId, data: { name: present.name } },
       await epochRaised(context, actor, present.clientId, present.epoch + 1, at),

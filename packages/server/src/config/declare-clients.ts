@@ -1,5 +1,6 @@
 import { digestClientSecret, matchesClientSecret } from '../secrets/client-secret.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
+import { firstEpoch } from '../sessions/removed-client.ts';
 import { rememberLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import type { ClientRecord } from '../store/records.ts';
 import type { Change, NewEvent } from '../store/store.ts';
@@ -18,7 +19,8 @@ export async function declareClient(
 ): Promise<Declaration | undefined> {
   const { store, rootKeys, now } = declaring;
   const before = await store.get('client', client.client_id);
-  const record = toRecord(client, before, rootKeys, now);
+  const epoch = before?.epoch ?? (await firstEpoch(store, client.client_id));
+  const record = toRecord(client, { before, epoch }, rootKeys, now);
   const changed = before ? changedKeys(before, record) : [];
   if (before && changed.length === 0) return undefined;
   const isCutOff = before !== undefined && record.disabled && !before.disabled;
@@ -88,7 +90,7 @@ async function epochRaised({ clientId, epoch }: ClientRecord, declaring: Declari
 
 function toRecord(
   client: DeclaredClient,
-  before: ClientRecord | undefined,
+  { before, epoch }: { before: ClientRecord | undefined; epoch: number },
   rootKeys: RootKeys,
   now: number,
 ): ClientRecord {
@@ -96,7 +98,7 @@ function toRecord(
     ...recordFieldsOf(client),
     version: before?.version ?? 0,
     secretDigests: secretDigests(client.client_secret, before?.secretDigests ?? [], rootKeys),
-    epoch: before?.epoch ?? 0,
+    epoch,
     declared: true,
     createdAt: before?.createdAt ?? now,
     updatedAt: now,
