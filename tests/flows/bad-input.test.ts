@@ -2,13 +2,22 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { pino } from 'pino';
+import {
+  findPostgres,
+  howToInstall,
+  openEngine,
+  startTestPostgres,
+} from '../../packages/server/src/store/postgres/test-postgres.ts';
 import {
   basic,
   eventsOf,
+  introspect,
   obtainCode,
   pkce,
   redeemCode,
   secret,
+  signInTokens,
   startTestServer,
   type TestServer,
 } from '../test-server.ts';
@@ -200,102 +209,200 @@ function assertCalm(shot: Shot, status: number, headers: Headers, text: string):
     assert.ok(headers.get('tessera-refusal-id') || status === 403, `no id for ${about}`);
 }
 
-describe('bad input', () => {
-  let test: TestServer;
-  before(async () => {
-    test = await startTestServer();
-  });
-  after(() => test.close());
+/** What a path, a query or a field of JSON may hold in place of an id. */
+const nastyIds = [
+  'x',
+  '\0',
+  'a\0b',
+  '\ud800',
+  'A'.repeat(10_000),
+  '💥'.repeat(500),
+  '..',
+  '\u00ff',
+  '__proto__',
+  '9223372036854775808',
+  '-1',
+];
 
-  it('1500 random requests, in process: never a 5xx, never a stack, always an id', async () => {
-    for (const shot of shots(7, 1500)) {
-      let request: Request;
-      try {
-        const body = shot.method === 'GET' || shot.method === 'HEAD' ? undefined : shot.body;
-        request = new Request(`${test.issuer}${shot.path}${shot.query && `?${shot.query}`}`, {
-          method: shot.method,
-          headers: shot.headers,
-          ...(body !== undefined && { body: body as string }),
-        });
-      } catch {
-        continue; // fetch itself does not let it through
-      }
-      const response = await test.server.fetch(request);
-      assertCalm(shot, response.status, response.headers, await response.text());
-    }
-  });
-
-  it('B18 what comes twice, is broken or has a NUL is refused at every endpoint that reads forms', async () => {
+/** Requests to the admin API of somebody who may do all of it. */
+function* adminShots(): Generator<{ method: string; path: string; body?: string }> {
+  for (const id of nastyIds) {
+    const asPart = encodeURIComponent(id.toWellFormed());
+    const parts = ['', '/end', '/end-sessions', '/password', '/consents', '/secret', '/cut-off', '/revoke'];
     const bodies = [
-      'client_id=spa&client_id=spa',
-      'client_id=%',
-      'client_id=%zz',
-      'client_id=%00',
-      'client_id=a%00b',
-      'token=%ff',
-      'x\0=1',
-      `${'a=b&'.repeat(101)}c=d`,
+      '{}',
+      '[',
+      JSON.stringify({ username: id, email: id, password: `long enough ${id}`, claims: { x: id } }),
+      JSON.stringify({ client_name: id, redirect_uris: [`https://a.example/${id}`], scope: id }),
+      JSON.stringify({ id, name: id, audiences: [`https://a.example/${id}`], scopes: { a: { description: id } } }),
+      '{"client_name":"x","lifetimes":{"accessToken":1e300},"overlap":1e15}',
     ];
-    for (const path of ['/token', '/introspect', '/revoke'])
+    for (const list of ['users', 'clients', 'resource-servers', 'sessions', 'grants', 'events', 'keys', 'refusals']) {
+      for (const name of ['after', 'search', 'user_id', 'sid', 'grant_id', 'client_id', 'type', 'from', 'limit'])
+        yield { method: 'GET', path: `/${list}?${name}=${asPart}` };
+      for (const part of parts) {
+        yield { method: 'GET', path: `/${list}/${asPart}${part}` };
+        yield { method: 'POST', path: `/${list}/${asPart}${part}`, body: '{}' };
+      }
+      yield { method: 'DELETE', path: `/${list}/${asPart}` };
       for (const body of bodies) {
-        const request = new Request(`${test.issuer}${path}`, {
-          method: 'POST',
-          body,
-          headers: { 'content-type': form },
-        });
-        const response = await test.server.fetch(request);
-        assert.equal(response.status, 400, `${path} ${body}`);
-        assert.equal(((await response.json()) as { error: string }).error, 'invalid_request');
+        yield { method: 'POST', path: `/${list}`, body };
+        yield { method: 'PATCH', path: `/${list}/${asPart}`, body };
       }
-  });
-
-  it('a wrong or missing content type is refused', async () => {
-    for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', ''])
-      for (const path of ['/token', '/introspect', '/revoke']) {
-        const request = new Request(`${test.issuer}${path}`, {
-          method: 'POST',
-          body: 'grant_type=x&client_id=spa',
-          headers: { 'content-type': type },
-        });
-        assert.equal((await test.server.fetch(request)).status, 400, `${path} ${type}`);
-      }
-  });
-
-  it('methods that are not offered get 405 and what is allowed', async () => {
-    for (const [path, method] of [
-      ['/token', 'GET'],
-      ['/token', 'PUT'],
-      ['/revoke', 'GET'],
-      ['/introspect', 'DELETE'],
-      ['/events/poll', 'GET'],
-      ['/userinfo', 'PATCH'],
-    ]) {
-      const response = await test.server.fetch(new Request(`${test.issuer}${path}`, { method: method as string }));
-      assert.equal(response.status, 405);
-      assert.match(response.headers.get('allow') ?? '', /POST/);
     }
-  });
+  }
+}
 
-  it('an id, a name or a user agent of any length leaves a bounded row', async () => {
-    const long = 'x'.repeat(60_000);
-    const shotsAtStore: Promise<unknown>[] = [
-      test.post('/token', { grant_type: 'client_credentials', client_id: long, client_secret: 'x' }),
-      test.post('/token', { grant_type: 'client_credentials' }, basic(`${long.slice(0, 30_000)}`)),
-      test.post('/token', { grant_type: 'authorization_code', client_id: 'spa', code: long }),
-      test.post('/revoke', { client_id: long, token: 'x' }),
-      test.server.fetch(new Request(`${test.issuer}/authorize?client_id=${long}`)),
-      test.post(
-        '/token',
-        { grant_type: 'refresh_token', client_id: 'spa', refresh_token: 'x' },
-        { 'user-agent': long },
-      ),
-    ];
-    await Promise.all(shotsAtStore);
-    await test.server.context.refusals.flush();
-    for (const event of await eventsOf(test, 'request.refused'))
-      assert.ok(JSON.stringify(event).length < 2000, `${JSON.stringify(event).length} characters`);
+for (const engine of ['SQLite', 'Postgres'] as const) badInputOn(engine);
+
+function badInputOn(engine: 'SQLite' | 'Postgres'): void {
+  const bin = findPostgres();
+  const skip = engine === 'Postgres' && bin === undefined ? howToInstall : false;
+  if (skip) console.error(skip);
+  describe(`bad input, on ${engine}`, { skip }, () => {
+    let test: TestServer;
+    let remove = async () => {};
+    const failures: string[] = [];
+    const log = pino({ level: 'error' }, { write: (line: string) => void failures.push(line) });
+    before(async () => {
+      if (engine === 'SQLite') test = await startTestServer({ log });
+      else {
+        const postgres = await startTestPostgres(bin as string);
+        remove = () => postgres.remove();
+        test = await startTestServer({ log, store: (await openEngine(postgres)).store });
+      }
+    });
+    after(async () => {
+      await test?.close();
+      await remove();
+    });
+
+    it('whatever an administrator sends: never a 5xx, never a failure in the log', async () => {
+      const form = { grant_type: 'client_credentials', resource: `${test.issuer}/admin/api` };
+      const { body: answer } = await test.post('/token', form, basic('operator'));
+      const headers = { authorization: `Bearer ${answer.access_token}`, 'content-type': 'application/json' };
+      let served = 0;
+      for (const { method, path, body } of adminShots()) {
+        const request = new Request(`${test.issuer}/admin/api${path}`, { method, headers, ...(body && { body }) });
+        const { status } = await test.server.fetch(request);
+        assert.ok(status < 500, `${status} for ${method} ${path.slice(0, 200)} ${body?.slice(0, 200)}`);
+        if (status < 300) served += 1;
+      }
+      assert.ok(served > 50, `${served} were served`);
+      assert.deepEqual(failures, []);
+    });
+
+    it('who asks together with strange neighbours gets its own answer', async () => {
+      const tokens = await signInTokens(test);
+      const asked = nastyIds.flatMap((id) => [
+        introspect(test, tokens.access_token).then(({ active, client_id }) =>
+          assert.deepEqual([active, client_id], [true, 'spa']),
+        ),
+        introspect(test, id).then(({ active }) => assert.notEqual(active, true)),
+        test.post('/token', { grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: id }),
+        test.post('/revoke', { token: id, client_id: 'spa' }),
+        test.post('/token', { grant_type: 'client_credentials', scope: id, resource: id }, basic('machine')),
+      ]);
+      for (const answer of await Promise.all(asked)) if (answer) assert.ok(answer.status < 500, JSON.stringify(answer));
+      for (const agent of ['A'.repeat(12_000), '\u00ff'.repeat(50)]) {
+        const form = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: 'spa' };
+        const { status, body } = await test.post('/token', form, { 'user-agent': agent });
+        assert.equal(status, 200, JSON.stringify(body));
+        tokens.refresh_token = String(body.refresh_token);
+      }
+      assert.deepEqual(failures, []);
+    });
+
+    it('1500 random requests, in process: never a 5xx, never a stack, always an id', async () => {
+      for (const shot of shots(7, 1500)) {
+        let request: Request;
+        try {
+          const body = shot.method === 'GET' || shot.method === 'HEAD' ? undefined : shot.body;
+          request = new Request(`${test.issuer}${shot.path}${shot.query && `?${shot.query}`}`, {
+            method: shot.method,
+            headers: shot.headers,
+            ...(body !== undefined && { body: body as string }),
+          });
+        } catch {
+          continue; // fetch itself does not let it through
+        }
+        const response = await test.server.fetch(request);
+        assertCalm(shot, response.status, response.headers, await response.text());
+      }
+    });
+
+    it('B18 what comes twice, is broken or has a NUL is refused at every endpoint that reads forms', async () => {
+      const bodies = [
+        'client_id=spa&client_id=spa',
+        'client_id=%',
+        'client_id=%zz',
+        'client_id=%00',
+        'client_id=a%00b',
+        'token=%ff',
+        'x\0=1',
+        `${'a=b&'.repeat(101)}c=d`,
+      ];
+      for (const path of ['/token', '/introspect', '/revoke'])
+        for (const body of bodies) {
+          const request = new Request(`${test.issuer}${path}`, {
+            method: 'POST',
+            body,
+            headers: { 'content-type': form },
+          });
+          const response = await test.server.fetch(request);
+          assert.equal(response.status, 400, `${path} ${body}`);
+          assert.equal(((await response.json()) as { error: string }).error, 'invalid_request');
+        }
+    });
+
+    it('a wrong or missing content type is refused', async () => {
+      for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x', ''])
+        for (const path of ['/token', '/introspect', '/revoke']) {
+          const request = new Request(`${test.issuer}${path}`, {
+            method: 'POST',
+            body: 'grant_type=x&client_id=spa',
+            headers: { 'content-type': type },
+          });
+          assert.equal((await test.server.fetch(request)).status, 400, `${path} ${type}`);
+        }
+    });
+
+    it('methods that are not offered get 405 and what is allowed', async () => {
+      for (const [path, method] of [
+        ['/token', 'GET'],
+        ['/token', 'PUT'],
+        ['/revoke', 'GET'],
+        ['/introspect', 'DELETE'],
+        ['/events/poll', 'GET'],
+        ['/userinfo', 'PATCH'],
+      ]) {
+        const response = await test.server.fetch(new Request(`${test.issuer}${path}`, { method: method as string }));
+        assert.equal(response.status, 405);
+        assert.match(response.headers.get('allow') ?? '', /POST/);
+      }
+    });
+
+    it('an id, a name or a user agent of any length leaves a bounded row', async () => {
+      const long = 'x'.repeat(60_000);
+      const shotsAtStore: Promise<unknown>[] = [
+        test.post('/token', { grant_type: 'client_credentials', client_id: long, client_secret: 'x' }),
+        test.post('/token', { grant_type: 'client_credentials' }, basic(`${long.slice(0, 30_000)}`)),
+        test.post('/token', { grant_type: 'authorization_code', client_id: 'spa', code: long }),
+        test.post('/revoke', { client_id: long, token: 'x' }),
+        test.server.fetch(new Request(`${test.issuer}/authorize?client_id=${long}`)),
+        test.post(
+          '/token',
+          { grant_type: 'refresh_token', client_id: 'spa', refresh_token: 'x' },
+          { 'user-agent': long },
+        ),
+      ];
+      await Promise.all(shotsAtStore);
+      await test.server.context.refusals.flush();
+      for (const event of await eventsOf(test, 'request.refused'))
+        assert.ok(JSON.stringify(event).length < 2000, `${JSON.stringify(event).length} characters`);
+    });
   });
-});
+}
 
 describe('bad input through the door on a port', () => {
   let test: TestServer;
