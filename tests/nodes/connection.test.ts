@@ -3,6 +3,7 @@ import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, introspectAs, present, signInApps } from '../apps.ts';
 import { pick, seeded, seedOf } from '../seeded.ts';
+import { basic } from '../test-server.ts';
 import type { DatabaseProxy } from './database-proxy.ts';
 import { eventually } from './eventually.ts';
 import { checkStore } from './history.ts';
@@ -129,3 +130,47 @@ it('a node whose database stalls keeps nobody waiting until it gives up: 503 wit
     await nodes.close();
   }
 });
+
+for (const [how, unansweredFrom, userAgent] of [
+  ['in one statement', /UPDATE grant_state s SET generation = s\.generation/, undefined],
+  ['in a transaction', /UPDATE grants g SET last_ip.*COMMIT/s, 'elsewhere'],
+] as const)
+  it(`A5 D1 a rotation ${how} whose commit nobody hears of: 503, then the one successor, and nobody is taken for a thief`, {
+    skip,
+    timeout,
+  }, async () => {
+    const nodes = await Nodes.start(1, { proxied: true });
+    try {
+      const { reach } = nodes.at(0);
+      const proxy = nodes.at(0).proxy as DatabaseProxy;
+      const [app] = (await signInApps(() => reach, ['web'])) as [App];
+      const refreshed = () =>
+        fetch(`${reach.url}/token`, {
+          method: 'POST',
+          headers: { ...basic('web'), ...(userAgent && { 'user-agent': userAgent }) },
+          body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: app.refreshToken }),
+        });
+      proxy.disturb({ unansweredFrom });
+      const unheard = refreshed();
+      await eventually(() => proxy.isUnanswered);
+      const generations = () => nodes.query<{ generation: string }>('SELECT generation FROM grant_state');
+      await eventually(async () => Number((await generations())[0]?.generation) === 2);
+      proxy.disturb({});
+      proxy.cut();
+      const { status, headers } = await unheard;
+      assert.deepEqual([status, headers.has('retry-after')], [503, true]);
+      const again = await refreshed();
+      assert.equal(again.status, 200);
+      const { refresh_token: successor } = (await again.json()) as { refresh_token: string };
+      assert.deepEqual(
+        (await generations()).map(({ generation }) => Number(generation)),
+        [2],
+        'rotated once',
+      );
+      assert.equal(((await (await refreshed()).json()) as { refresh_token: string }).refresh_token, successor);
+      assert.equal((await present(reach, app, successor)).status, 200);
+      await checkStore(nodes);
+    } finally {
+      await nodes.close();
+    }
+  });

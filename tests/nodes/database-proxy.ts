@@ -1,7 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What happens to what passes. `stalled`: nothing arrives any more, and nobody is told. `refused`: new connections are cut at once. */
-export type Disturbance = { delayMs?: number; stalled?: boolean; refused?: boolean };
+/**
+ * What happens to what passes. `stalled`: nothing arrives any more, and nobody is told. `refused`: new connections are cut at once. `unansweredFrom`: what the node sends arrives, but once
+ * it has sent this on a connection, no answer comes back there.
+ */
+export type Disturbance = { delayMs?: number; stalled?: boolean; refused?: boolean; unansweredFrom?: RegExp };
 
 type Waiting = { at: number; chunk: Buffer };
 
@@ -10,6 +13,7 @@ export class DatabaseProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #flush = new Set<() => void>();
+  readonly #unanswered = new Set<Socket>();
   #disturbance: Disturbance = {};
 
   private constructor(socketFile: string) {
@@ -36,6 +40,11 @@ export class DatabaseProxy {
     for (const flush of this.#flush) flush();
   }
 
+  /** Whether something was sent since that stays without an answer. */
+  get isUnanswered(): boolean {
+    return this.#unanswered.size > 0;
+  }
+
   /** Cuts all connections there are. */
   cut(): void {
     for (const socket of this.#sockets) {
@@ -60,6 +69,7 @@ export class DatabaseProxy {
       from.on('error', () => undefined);
       from.once('close', () => {
         this.#sockets.delete(from);
+        this.#unanswered.delete(from);
         to.destroy();
       });
       this.#pass(from, to);
@@ -69,6 +79,7 @@ export class DatabaseProxy {
   #pass(from: Socket, to: Socket): void {
     const waiting: Waiting[] = [];
     let timer: NodeJS.Timeout | undefined;
+    let sent = '';
     const flush = () => {
       clearTimeout(timer);
       timer = undefined;
@@ -81,10 +92,13 @@ export class DatabaseProxy {
           return;
         }
         waiting.shift();
-        if (!to.destroyed) to.write(first.chunk);
+        if (!to.destroyed && !this.#unanswered.has(from)) to.write(first.chunk);
       }
     };
     from.on('data', (chunk: Buffer) => {
+      const { unansweredFrom } = this.#disturbance;
+      sent = unansweredFrom === undefined ? '' : sent + chunk.toString('latin1');
+      if (unansweredFrom?.test(sent)) this.#unanswered.add(to);
       waiting.push({ at: performance.now(), chunk });
       if (timer === undefined) flush();
     });
