@@ -101,14 +101,10 @@ async function answerRoute(context: Context, routed: Routed, route: Route, input
  * refresh token among them would look like one that was stolen.
  */
 async function isStillWanted(context: Context, input: Input): Promise<boolean> {
-  let isWanted = true;
-  input.onGone(() => {
-    isWanted = false;
-  });
   await catchUp(context);
   // What the network has to say about the client is heard after this turn of the loop.
   await new Promise((resolve) => setImmediate(resolve));
-  return isWanted;
+  return !input.isGone();
 }
 
 function withGeneralHeaders(context: Context, output: Output): Output {

@@ -51,7 +51,8 @@ async function stop(exitCode = 0): Promise<void> {
 }
 
 async function collect(question: number): Promise<void> {
-  const metrics = await (await server)?.context.metrics.collect();
+  // One that cannot start has said so.
+  const metrics = await (await server?.catch(() => undefined))?.context.metrics.collect();
   if (metrics) send({ kind: 'metrics', question, metrics });
 }
 
