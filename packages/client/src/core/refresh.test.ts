@@ -222,9 +222,9 @@ test('signing in again while a refresh is under way wins over its answer', async
   const stage = await makeSignedInStage(t);
   const { url, pending } = await stage.client.createAuthorizationRequest('http://localhost/callback');
   const back = await stage.server.approve(url);
-  stage.server.tokenDelayMs = 80;
+  stage.server.tokenDelayMs = 1500;
   const refreshing = stage.client.refresh();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  while (stage.server.count('/token', 'refresh_token') === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   stage.server.tokenDelayMs = 0;
   const fresh = await stage.client.redeemAuthorizationResponse(pending, back.searchParams);
   assert.deepEqual(await refreshing, fresh);
