@@ -10,7 +10,7 @@ import { openPostgresSchema, postgresSteps } from './postgres/migrate.ts';
 import { openPostgresStore } from './postgres/open.ts';
 import { schemaVersion as postgresVersion } from './postgres/schema.ts';
 import { findPostgres, howToInstall, query, startTestPostgres, type TestPostgres } from './postgres/test-postgres.ts';
-import { sampleSession } from './sample-records.ts';
+import { sampleGrant, sampleResourceServer, sampleSession, sampleTime, sampleUser } from './sample-records.ts';
 import { openSqliteSchema, sqliteSteps } from './sqlite/migrate.ts';
 import { openSqliteStore } from './sqlite/open.ts';
 import { schemaVersion as sqliteVersion } from './sqlite/schema.ts';
@@ -113,6 +113,37 @@ function migrating(engine: string, make: () => Promise<Place>): void {
       await Promise.all(sessions.map((session) => store.commit([{ change: 'create-session', session }])));
     }
 
+    /** Writes to every table and reads from each. */
+    async function useAll(store: Store): Promise<void> {
+      const session = sampleSession();
+      const grant = sampleGrant(session);
+      const user = sampleUser();
+      const resourceServer = sampleResourceServer();
+      const { outcome } = await store.commit(
+        [
+          { change: 'create-session', session },
+          { change: 'create-grant', grant },
+          { change: 'put', kind: 'user', expect: 'absent', record: user },
+          { change: 'put', kind: 'resource_server', expect: 'absent', record: resourceServer },
+          { change: 'fill-bucket', key: grant.grantId, add: 1, leakPerSecond: 1, at: sampleTime },
+          { change: 'remember', key: grant.grantId, until: sampleTime + 60, now: sampleTime },
+        ],
+        [{ type: 'grant.started', at: sampleTime, actor: { kind: 'server' }, grantId: grant.grantId }],
+      );
+      assert.equal(outcome, 'committed');
+      assert.deepEqual((await store.getSession(session.sid))?.sid, session.sid);
+      assert.deepEqual((await store.findSession(session.cookieDigest))?.sid, session.sid);
+      assert.equal((await store.listSessions({ now: sampleTime }, { limit: 1 })).items.length, 1);
+      assert.equal((await store.getGrant(grant.grantId))?.sid, session.sid);
+      assert.equal((await store.listGrants({ now: sampleTime, sid: session.sid }, { limit: 5 })).items.length, 1);
+      assert.equal((await store.readEvents({ grantId: grant.grantId, limit: 5 })).length, 1);
+      assert.equal((await store.findUser(user.username))?.userId, user.userId);
+      assert.ok(await store.isRemembered(grant.grantId, sampleTime));
+      const lapsed = await store.findLapsed(Number.MAX_SAFE_INTEGER, 1000);
+      assert.ok(lapsed.sessions.some(({ sid }) => sid === session.sid));
+      assert.ok(lapsed.grants.some(({ grantId }) => grantId === grant.grantId));
+    }
+
     it('D10: opening a store expands it, and afterwards there is nothing to do', async () => {
       const place = await make();
       await (await place.open()).close();
@@ -148,6 +179,27 @@ function migrating(engine: string, make: () => Promise<Place>): void {
       );
       assert.ok((await store.listSessions({ now: 0 }, { limit: 5 })).items.length > 0, 'the older code goes on');
       await driver.close();
+      await store.close();
+    });
+
+    it('D10: columns that a version to come adds to any table disturb no server that runs', async () => {
+      const place = await make();
+      const store = await place.open();
+      const tables = [
+        'documents',
+        'user_names',
+        'audiences',
+        'sessions',
+        'grants',
+        'grant_state',
+        'events',
+        'remembered',
+        'buckets',
+      ];
+      // Twice each: what is asked again is prepared.
+      for (let asked = 0; asked < 2; asked += 1) await useAll(store);
+      for (const table of tables) await place.rows(`ALTER TABLE ${table} ADD COLUMN shade text`);
+      for (let asked = 0; asked < 2; asked += 1) await useAll(store);
       await store.close();
     });
 

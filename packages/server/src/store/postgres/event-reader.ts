@@ -1,6 +1,6 @@
 import type { EventFilter, EventRecord, StorePosition } from '../store.ts';
 import { packKey } from './key.ts';
-import { type EventRow, toEvent } from './rows.ts';
+import { type EventRow, eventColumns, toEvent } from './rows.ts';
 import { Conditions, type Statements } from './statements.ts';
 
 // How many positions a query looks at when no index narrows it, and how many events get their positions in one transaction.
@@ -52,7 +52,7 @@ export async function readEvents(statements: Statements, filter: EventFilter): P
   // The plus keeps an index that narrows from being passed over for one that orders.
   const order = isNarrow(filter) ? '(position + 0)' : 'position';
   const [fromAt, toAt, limitAt] = [1, 2, 3].map((offset) => `$${where.values.length + offset}`);
-  const sql = `SELECT * FROM events WHERE ${where.sql} AND position BETWEEN ${fromAt} AND ${toAt} ORDER BY ${order} ${direction} LIMIT ${limitAt}`;
+  const sql = `SELECT ${eventColumns} FROM events WHERE ${where.sql} AND position BETWEEN ${fromAt} AND ${toAt} ORDER BY ${order} ${direction} LIMIT ${limitAt}`;
   const rows: EventRow[] = [];
   for (const [from, to] of ranges(first, last, direction === 'DESC', isNarrow(filter))) {
     rows.push(...(await statements.all<EventRow>(sql, ...where.values, from, to, filter.limit - rows.length)));

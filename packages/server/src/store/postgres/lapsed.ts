@@ -16,7 +16,7 @@ import { type Connection, inTransaction, type Pool } from './connection.ts';
 import { asStoreFailure, isRetried } from './failure.ts';
 import { packKey, unpackKey } from './key.ts';
 import { grantColumns } from './lists.ts';
-import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { type GrantRow, type SessionRow, sessionColumns, toGrant, toSession } from './rows.ts';
 import { count, run, Statements } from './statements.ts';
 
 type Entry = { id: Buffer; due_at: number };
@@ -24,7 +24,7 @@ type Entry = { id: Buffer; due_at: number };
 const anyDue = `
   SELECT EXISTS (SELECT 1 FROM sessions_due WHERE due_at <= $1) AS sessions, EXISTS (SELECT 1 FROM grants_due WHERE due_at <= $1) AS grants`;
 const isFilling = 'SELECT 1 FROM due_backfill';
-const selectSessions = 'SELECT * FROM sessions WHERE sid = ANY($1::bytea[])';
+const selectSessions = `SELECT ${sessionColumns} FROM sessions WHERE sid = ANY($1::bytea[])`;
 const selectGrants = `SELECT ${grantColumns} FROM grant_state s JOIN grants g USING (grant_id) WHERE grant_id = ANY($1::bytea[])`;
 
 const tables = {

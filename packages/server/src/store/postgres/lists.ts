@@ -2,7 +2,7 @@ import type { Seconds } from '@tessera/protocol';
 import type { GrantRecord, SessionRecord } from '../records.ts';
 import type { GrantFilter, Page, PageRequest, SessionFilter } from '../store.ts';
 import { packKey } from './key.ts';
-import { type GrantRow, type SessionRow, toGrant, toSession } from './rows.ts';
+import { type GrantRow, type SessionRow, sessionColumns, toGrant, toSession } from './rows.ts';
 import { Conditions, type Statements } from './statements.ts';
 
 /** The columns of a grant, from `grants g` joined with `grant_state s`. */
@@ -42,7 +42,7 @@ export async function listSessions(
   const rows = await newestFirst<SessionRow>(statements, page, {
     table: 'sessions',
     number: 'session_no',
-    select: 'SELECT * FROM sessions',
+    select: `SELECT ${sessionColumns} FROM sessions`,
     where,
     isNarrow: filter.userId !== undefined,
   });

@@ -26,16 +26,16 @@ import { readEvents, readPosition } from './event-reader.ts';
 import { afterPrefix, packKey, packText, unpackText } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
-import { type SessionRow, toSession } from './rows.ts';
+import { type SessionRow, sessionColumns, toSession } from './rows.ts';
 import { StandingReader } from './standing.ts';
 import { clockOfServer, Statements } from './statements.ts';
 
 const selectDocuments = `
   SELECT a.ordinal, d.body FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS a(kind, id, ordinal) JOIN documents d USING (kind, id)`;
 const selectSessions = `
-  SELECT a.ordinal, s.* FROM unnest($1::bytea[]) WITH ORDINALITY AS a(sid, ordinal) JOIN sessions s USING (sid)`;
+  SELECT a.ordinal, ${sessionColumns} FROM unnest($1::bytea[]) WITH ORDINALITY AS a(sid, ordinal) JOIN sessions s USING (sid)`;
 const selectSessionsByCookie = `
-  SELECT a.ordinal, s.* FROM unnest($1::bytea[]) WITH ORDINALITY AS a(cookie_digest, ordinal) JOIN sessions s USING (cookie_digest)`;
+  SELECT a.ordinal, ${sessionColumns} FROM unnest($1::bytea[]) WITH ORDINALITY AS a(cookie_digest, ordinal) JOIN sessions s USING (cookie_digest)`;
 const selectBuckets = `
   SELECT a.ordinal, b.level, b.at, b.leak_per_second FROM unnest($1::bytea[]) WITH ORDINALITY AS a(key, ordinal) JOIN buckets b USING (key)`;
 

@@ -1,6 +1,15 @@
 import * as rows from '../rows.ts';
 import { unpackKey } from './key.ts';
 
+// Named one by one: a statement that is prepared with `*` fails once a later version has added a column, on every node that runs meanwhile.
+
+/** The columns of a row of `sessions`. */
+export const sessionColumns =
+  'session_no, sid, version, user_id, cookie_digest, auth_time, amr, acr, created_at, ip, user_agent, last_seen_at, sso_idle, sso_until, ends_at, ended_at, end_reason';
+
+/** The columns of a row of `events`. */
+export const eventColumns = 'position, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until';
+
 /** A row of `sessions`. */
 export type SessionRow = rows.SessionRow<Buffer>;
 

@@ -8,14 +8,20 @@ import type { ChangeOf } from './changes.ts';
  * name space, so that nobody takes another's address as a username; and the audiences of resource servers.
  */
 export function prepareDocumentChanges(db: DatabaseSync) {
-  const insert = db.prepare('INSERT INTO documents VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING');
+  const insert = db.prepare(
+    'INSERT INTO documents (kind, id, version, body) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING',
+  );
   const update = db.prepare('UPDATE documents SET version = ?, body = ? WHERE kind = ? AND id = ? AND version = ?');
   const remove = db.prepare('DELETE FROM documents WHERE kind = ? AND id = ? AND version = ?');
   const check = db.prepare('SELECT 1 FROM documents WHERE kind = ? AND id = ? AND version = ?');
   const freeNames = db.prepare('DELETE FROM user_names WHERE user_id = ?');
-  const takeName = db.prepare('INSERT INTO user_names VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+  const takeName = db.prepare(
+    'INSERT INTO user_names (name, user_id, username) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+  );
   const freeAudiences = db.prepare('DELETE FROM audiences WHERE resource_server_id = ?');
-  const takeAudience = db.prepare('INSERT INTO audiences VALUES (?, ?) ON CONFLICT DO NOTHING');
+  const takeAudience = db.prepare(
+    'INSERT INTO audiences (audience, resource_server_id) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  );
 
   function takeNames(user: UserRecord): boolean {
     const username = foldName(user.username);

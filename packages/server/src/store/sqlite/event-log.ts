@@ -21,7 +21,9 @@ export type EventLog = {
 export function prepareEventLog(db: DatabaseSync): EventLog {
   const readPosition = db.prepare('SELECT position FROM store_state');
   const writePosition = db.prepare('UPDATE store_state SET position = ?');
-  const insert = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insert = db.prepare(`
+    INSERT INTO events (position, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   let stored = 0;
   let position = 0;
   return {

@@ -12,8 +12,12 @@ import { type Key, packKey } from './key.ts';
 export function prepareGrantChanges(db: DatabaseSync) {
   const isTaken = db.prepare('SELECT 1 FROM grant_state WHERE grant_id = ?');
   const isUnended = db.prepare('SELECT 1 FROM sessions WHERE sid = ? AND ended_at IS NULL');
-  const insertGrant = db.prepare('INSERT INTO grants VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)');
-  const insertState = db.prepare('INSERT INTO grant_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insertGrant = db.prepare(`
+    INSERT INTO grants (grant_id, sid, user_id, client_id, offline, birth, last_ip, last_user_agent)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
+  const insertState = db.prepare(`
+    INSERT INTO grant_state (grant_id, grant_no, generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, origin, ended_at, end_reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const rotate = db.prepare(`
     UPDATE grant_state SET generation = coalesce(?, generation + 1), seal_key_id = ?, rotated_at = ?, idle_at = ?, last_used_at = ?, uses = uses + 1
     WHERE grant_id = ? AND generation = ? AND ended_at IS NULL AND origin = ?`);

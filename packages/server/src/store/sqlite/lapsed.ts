@@ -127,6 +127,6 @@ function prepareEntries(db: DatabaseSync, entries: string, id: string, rows: str
     lastOfSlice: db.prepare(`
       SELECT max(id) AS id FROM (SELECT ${id} AS id FROM ${rows} WHERE ${id} > ? ORDER BY ${id} LIMIT ${fillSlice})`),
     fill: db.prepare(`
-      INSERT INTO ${entries} SELECT ${id}, ${dueAt} FROM ${rows} WHERE ${id} > ? AND ${id} <= ? AND ended_at IS NULL ON CONFLICT DO NOTHING`),
+      INSERT INTO ${entries} (${id}, due_at) SELECT ${id}, ${dueAt} FROM ${rows} WHERE ${id} > ? AND ${id} <= ? AND ended_at IS NULL ON CONFLICT DO NOTHING`),
   };
 }

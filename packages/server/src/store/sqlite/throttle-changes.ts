@@ -4,10 +4,11 @@ import type { ChangeOf } from './changes.ts';
 /** The changes of what is remembered for a while: keys that may be used once, and buckets that count failures. */
 export function prepareThrottleChanges(db: DatabaseSync) {
   const remember = db.prepare(`
-    INSERT INTO remembered VALUES (?1, ?2, ?4)
+    INSERT INTO remembered (key, until, used_from) VALUES (?1, ?2, ?4)
     ON CONFLICT (key) DO UPDATE SET until = excluded.until, used_from = excluded.used_from WHERE until <= ?3`);
   const readBucket = db.prepare('SELECT level, at, leak_per_second FROM buckets WHERE key = ?');
-  const writeBucket = db.prepare('INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?)');
+  const writeBucket = db.prepare(`
+    INSERT OR REPLACE INTO buckets (key, level, at, leak_per_second, empty_at) VALUES (?, ?, ?, ?, ?)`);
   const emptyBucket = db.prepare('DELETE FROM buckets WHERE key = ?');
 
   return {
