@@ -6,6 +6,7 @@ import { findPooler } from '../packages/server/src/store/postgres/test-pooler.ts
 import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
 import { canTrace } from '../packages/server/src/store/sqlite/crash-trace.ts';
 import { chromiumPath } from '../tests/chromium.ts';
+import { whyNoOldVersion } from '../tests/nodes/old-version.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const named = process.argv.slice(2);
@@ -39,6 +40,8 @@ if (!canTrace())
     what: 'No strace, or it may not trace here. Debian: apt-get install strace.',
     files: chosen.filter((file) => file.includes('lost-power')),
   });
+const noOldVersion = whyNoOldVersion();
+if (noOldVersion) missing.push({ what: noOldVersion, files: chosen.filter((file) => file.includes('nodes/upgrade')) });
 for (const { what, files } of missing) {
   if (files.length === 0) continue;
   const line = '!'.repeat(78);

@@ -12,10 +12,6 @@ const commit = 'c74c729d4faeb2f4b0117c69fac1ddb3b36438d8';
 /** A version of before: its command line, and how it is removed. */
 export type OldVersion = { program: string; remove(): Promise<void> };
 
-/** Why the old version cannot be had; false where it can. */
-export const skipWithoutOldVersion = whyNoOldVersion();
-if (skipWithoutOldVersion) console.error(skipWithoutOldVersion);
-
 /**
  * Unpacks the old version into a temporary folder: its own server and protocol, with the installed packages of others. Should those grow too new for it, take a newer old version.
  */
@@ -46,7 +42,8 @@ async function linkPackages(folder: string): Promise<void> {
       await symlink(join(installed, name), join(folder, 'node_modules', name), 'junction');
 }
 
-function whyNoOldVersion(): string | false {
+/** Why the old version cannot be had: a shallow clone, say; false where it can. */
+export function whyNoOldVersion(): string | false {
   try {
     execFileSync('git', ['-C', root, 'cat-file', '-e', `${commit}^{commit}`], { stdio: 'pipe' });
     return false;

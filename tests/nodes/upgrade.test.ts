@@ -17,9 +17,11 @@ import { eventually } from './eventually.ts';
 import { checkStore, type History } from './history.ts';
 import { Load, rounds } from './load.ts';
 import { Nodes, ServerNode, skipWithoutPostgres } from './nodes.ts';
-import { type OldVersion, skipWithoutOldVersion, unpackOldVersion } from './old-version.ts';
+import { type OldVersion, unpackOldVersion, whyNoOldVersion } from './old-version.ts';
 import { startTestEdge, verdictOf } from './test-edge.ts';
 
+const skipWithoutOldVersion = whyNoOldVersion();
+if (skipWithoutOldVersion) console.error(skipWithoutOldVersion);
 const skip = skipWithoutPostgres || skipWithoutOldVersion;
 /** Longer than any answer takes on a busy machine: a request that is given up would count as failed. */
 const patienceMs = 60_000;
@@ -30,7 +32,7 @@ const rotateNow = ['keys', 'rotate', '--now'];
 
 let old: OldVersion;
 beforeAll(async () => {
-  if (!skip) old = await unpackOldVersion();
+  if (!skipWithoutOldVersion) old = await unpackOldVersion();
 });
 after(() => old?.remove());
 
