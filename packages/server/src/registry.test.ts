@@ -38,4 +38,16 @@ describe('the registry', () => {
     assert.equal((await late)?.disabled, true);
     assert.equal((await registry.client('web'))?.disabled, true, 'and this one is at hand');
   });
+
+  it('A13 goes by the version the store has at this moment, whatever is at hand', async () => {
+    let stored: ClientRecord | undefined = { clientId: 'web', version: 1, epoch: 0 } as ClientRecord;
+    const registry = new Registry({ get: async () => stored } as unknown as Store, []);
+    assert.equal((await registry.client('web'))?.epoch, 0);
+    stored = { ...stored, version: 2, epoch: 1 };
+    assert.equal((await registry.clientAsOf('web', 1))?.epoch, 0, 'at hand, and that is the version');
+    assert.equal((await registry.clientAsOf('web', 2))?.epoch, 1);
+    assert.equal((await registry.client('web'))?.epoch, 1, 'and this one is at hand');
+    stored = undefined;
+    assert.equal(await registry.clientAsOf('web', undefined), undefined, 'the store has none any more');
+  });
 });
