@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEdge, type Edge } from '@tessera/edge';
+import { keepLifetime } from '../../packages/server/src/sessions/tokens-until.ts';
 import {
   findPostgres,
   howToInstall,
@@ -258,6 +259,28 @@ function restoring(engine: string, make: () => Promise<Restorable>): void {
         }
       },
     );
+
+    on('A9: edges remember an ending of the lost time for as long as a token of that time may live', async (at) => {
+      const first = await at.start();
+      const browser = at.browser();
+      await signInTokens(first, { browser, username: 'bob' });
+      await at.backUp();
+      // As when somebody lets an app's tokens live longer.
+      await keepLifetime(first, 7200);
+      await signOutEverywhere(first, browser);
+      const [ended] = await eventsOf(first, 'session.ended');
+      assert.ok((ended?.until ?? 0) >= first.now() + 7000);
+      await first.close();
+      assert.equal((await at.restore('resume')).code, 0);
+      const second = await at.start();
+      try {
+        const [again] = await eventsOf(second, 'session.ended');
+        assert.equal(again?.sid, ended?.sid);
+        assert.ok((again?.until ?? 0) >= (ended?.until ?? 0), `until ${again?.until}, and before ${ended?.until}`);
+      } finally {
+        await second.close();
+      }
+    });
 
     on('a code redeemed in the lost time cannot be redeemed again', async (at) => {
       const second = await at.start();

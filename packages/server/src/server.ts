@@ -27,7 +27,7 @@ import { type Random, systemRandom } from './secrets/random.ts';
 import { readRootKeys } from './secrets/root-key-file.ts';
 import type { RootKeys } from './secrets/root-keys.ts';
 import { assertRootKeysAtHand } from './secrets/root-keys-at-hand.ts';
-import { rememberLifetime } from './sessions/tokens-until.ts';
+import { keepLifetime } from './sessions/tokens-until.ts';
 import { JournaledStore } from './store/journal/journaled-store.ts';
 import { openStore } from './store/open-store.ts';
 import { restoreRecordOf, restoreSetting } from './store/restore-record.ts';
@@ -207,11 +207,7 @@ async function rememberLifetimes(context: Context): Promise<void> {
   const { config } = context;
   const clients = config.clients.map((client) => client.lifetimes.accessToken ?? 0);
   const servers = config.resourceServers.map((server) => server.accessTokenLifetime ?? 0);
-  const longest = Math.max(config.lifetimes.accessToken, ...clients, ...servers);
-  for (;;) {
-    const changes = await rememberLifetime(context, longest);
-    if (changes.length === 0 || (await context.store.commit(changes)).outcome === 'committed') return;
-  }
+  await keepLifetime(context, Math.max(config.lifetimes.accessToken, ...clients, ...servers));
 }
 
 /** The admin API is large, and many servers are never asked for it: it is loaded with its first request. */

@@ -1,6 +1,6 @@
-import type { Seconds } from '@tessera/protocol';
+import { day, largestAllowedSkew, type Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
-import { tokensUntil } from '../sessions/tokens-until.ts';
+import { keepLifetime, tokensUntil } from '../sessions/tokens-until.ts';
 import { type JournalEntry, mergedKinds, mergeEntries } from '../store/journal/journal-entry.ts';
 import type { Change, CommitResult, Ending, NewEvent } from '../store/store.ts';
 import { applySetting, type Review } from './apply-setting.ts';
@@ -22,6 +22,8 @@ export type Applied = {
 };
 
 const slice = 100;
+/** No access token may live longer, by the rules of the configuration; a journal that says otherwise is not believed. */
+const mostLifetime = day;
 
 /**
  * Ends again what a journal says has ended and the store, put back to an older state, holds alive; each with its event, so that edges hear of it. What the older state does not know at all
@@ -35,9 +37,15 @@ export async function applyEndings(
   const applied: Applied = { entries: 0, sessions: 0, grants: 0, told: 0, settings: 0, review: [] };
   const settings = new Map<string, JournalEntry>();
   let waiting: JournalEntry[] = [];
+  let longest = 0;
   for await (const entry of entries) {
     if (entry.until <= context.now()) continue;
     applied.entries += 1;
+    if (lifetimeOf(entry) > longest) {
+      longest = lifetimeOf(entry);
+      // Raised in the time that was lost: tokens of then are about for longer than the older state would have edges remember their ends.
+      await keepLifetime(context, longest);
+    }
     if (isSetting(entry)) {
       const key = `${entry.kind} ${entry.id}`;
       settings.set(key, mergeEntries(settings.get(key), entry));
@@ -55,6 +63,11 @@ export async function applyEndings(
   }
   onProgress(applied);
   return applied;
+}
+
+/** The access token lifetime that was in force when the entry was written, as far as it tells. */
+function lifetimeOf({ edgesUntil, at }: JournalEntry): Seconds {
+  return edgesUntil === undefined ? 0 : Math.min(mostLifetime, edgesUntil - at - largestAllowedSkew);
 }
 
 function isSetting({ kind }: JournalEntry): boolean {

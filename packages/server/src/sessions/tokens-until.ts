@@ -37,6 +37,17 @@ export async function rememberLifetime(
   ];
 }
 
+/** Makes the store remember an access token lifetime, whoever does the same meanwhile. */
+export async function keepLifetime(
+  { store }: { store: Pick<Store, 'get' | 'commit'> },
+  lifetime: Seconds,
+): Promise<void> {
+  for (;;) {
+    const changes = await rememberLifetime({ store }, lifetime);
+    if (changes.length === 0 || (await store.commit(changes)).outcome === 'committed') return;
+  }
+}
+
 async function readRemembered({
   store,
 }: Pick<LifetimeFacts, 'store'>): Promise<{ seconds: Seconds; version?: number }> {
