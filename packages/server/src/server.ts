@@ -26,13 +26,14 @@ import { Passwords } from './secrets/password.ts';
 import { type Random, systemRandom } from './secrets/random.ts';
 import { readRootKeys } from './secrets/root-key-file.ts';
 import type { RootKeys } from './secrets/root-keys.ts';
-import { assertRootKeysAtHand } from './secrets/root-keys-at-hand.ts';
+import { assertRootKeysAtHand, assertRootKeysOpen } from './secrets/root-keys-at-hand.ts';
 import { keepLifetime } from './sessions/tokens-until.ts';
 import { JournaledStore } from './store/journal/journaled-store.ts';
 import { openStore } from './store/open-store.ts';
 import { restoreRecordOf, restoreSetting } from './store/restore-record.ts';
 import type { EventRecord, Store } from './store/store.ts';
 import { Throttle } from './throttle.ts';
+import { readSigningKeys } from './tokens/key-rotation.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 
 /** How a server is made. All but `config` have defaults; tests hand in their own store, clock and randomness. */
@@ -132,6 +133,12 @@ async function createContext(options: ServerOptions): Promise<Context> {
   if (!options.rootKeys && !options.store) await assertRootKeysAtHand(config, process.env);
   const rootKeys = options.rootKeys ?? (await readRootKeys({ env: process.env, dataFolder: config.data, random }));
   const store = options.store ?? (await openStore(config, (message) => log.warn(message)));
+  try {
+    assertRootKeysOpen(rootKeys, await readSigningKeys(store));
+  } catch (error) {
+    if (!options.store) await store.close();
+    throw error;
+  }
   const { clock, nowMs, monotonicMs } = clocksOf(options, store, log);
   const now = (): Seconds => Math.floor(nowMs() / 1000);
   let issuerEpoch = 0;

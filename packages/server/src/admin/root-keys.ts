@@ -1,5 +1,6 @@
 import { listAll } from '../config/list-all.ts';
 import { liveSecretDigests } from '../secrets/client-secret-overlap.ts';
+import { sealedUnder } from '../secrets/sealed.ts';
 import type { AdminContext } from './operation.ts';
 
 /** What stands under a root key and would be lost when it is refused. */
@@ -36,9 +37,4 @@ export async function findRootKeyUses(
       )
       .map(({ resourceServerId }) => resourceServerId),
   };
-}
-
-/** The id of the root key a value was sealed under: its first four bytes. */
-function sealedUnder(sealed: string): string {
-  return Buffer.from(sealed, 'base64url').subarray(0, 4).toString('base64url');
 }

@@ -10,9 +10,10 @@ import { applyFormerEndings } from '../restore/apply-former-endings.ts';
 import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { readRootKeys } from '../secrets/root-key-file.ts';
-import { assertRootKeysAtHand } from '../secrets/root-keys-at-hand.ts';
+import { assertRootKeysAtHand, assertRootKeysOpen } from '../secrets/root-keys-at-hand.ts';
 import { openStore, storeFile } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
+import { readSigningKeys } from '../tokens/key-rotation.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import { CommandFailure, failureOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -40,6 +41,7 @@ export async function withContext<T>(
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   const store = await openStore(config, (message) => terminal.err(message));
   try {
+    assertRootKeysOpen(rootKeys, await readSigningKeys(store));
     const clock = await clockOf(terminal, store);
     const now = () => Math.floor(clock.nowMs() / 1000);
     await applyFormerEndings({ config, rootKeys, random: systemRandom, now }, store);

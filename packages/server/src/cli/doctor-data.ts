@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemRandom } from '../secrets/random.ts';
 import { listRootKeys, readRootKeys } from '../secrets/root-key-file.ts';
+import { assertRootKeysOpen } from '../secrets/root-keys-at-hand.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 import { assertUsable } from '../store/sqlite/schema.ts';
 import { SigningKeys, signingAlgorithms } from '../tokens/signing-keys.ts';
@@ -104,14 +105,16 @@ export const checkSigningKeys: Check = async ({ env }, { data, store }) => {
       detail: 'the store has signing keys, and there are no root keys here to open them',
       todo: "bring the root keys of the store's other servers: copy root-keys.json or set TESSERA_ROOT_KEYS",
     };
-  const keys = new SigningKeys(await readRootKeys({ env, dataFolder: data, random: systemRandom }));
+  const rootKeys = await readRootKeys({ env, dataFolder: data, random: systemRandom });
+  assertRootKeysOpen(rootKeys, records);
+  const keys = new SigningKeys(rootKeys);
   keys.load(records);
   const missing = signingAlgorithms.filter((algorithm) => keys.currentKid(algorithm) === undefined);
   if (missing.length === 0) return { state: 'ok', detail: `sign ${signingAlgorithms.join(', ')}` };
   return {
     state: 'wrong',
-    detail: `none can sign ${missing.join(', ')}: there is none, or the root keys do not open it`,
-    todo: 'restore the root keys, or make fresh signing keys: tessera keys rotate --now',
+    detail: `none can sign ${missing.join(', ')}: there is none, or the root key it was sealed under is refused`,
+    todo: 'start the server, which makes fresh ones',
   };
 };
 

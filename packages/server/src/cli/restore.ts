@@ -8,12 +8,14 @@ import type { RestoreContext } from '../restore/apply-endings.ts';
 import { type Restored, restoreStore } from '../restore/restore-store.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { readRootKeys } from '../secrets/root-key-file.ts';
+import { assertRootKeysOpen } from '../secrets/root-keys-at-hand.ts';
 import type { JournalEntry } from '../store/journal/journal-entry.ts';
 import { readEntries, readEpochs } from '../store/journal/journal-file.ts';
 import { openJournaledStore } from '../store/journal/journaled-store.ts';
 import { journalFile, openBareStore } from '../store/open-store.ts';
 import type { RestorePolicy } from '../store/restore-record.ts';
 import type { Store } from '../store/store.ts';
+import { readSigningKeys } from '../tokens/key-rotation.ts';
 import { collect, type Register, storeCommand } from './command.ts';
 import { clockOf, readStoreConfig, type StoreOptions } from './command-context.ts';
 import { CommandFailure } from './failure.ts';
@@ -97,6 +99,7 @@ async function restoreIn(
 ): Promise<Restored> {
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
+  assertRootKeysOpen(rootKeys, await readSigningKeys(store));
   const clock = await clockOf(terminal, store);
   const now = () => Math.floor(clock.nowMs() / 1000);
   const context: RestoreContext = { config, store, rootKeys, random: systemRandom, now };

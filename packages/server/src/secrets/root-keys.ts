@@ -44,6 +44,11 @@ export class RootKeys {
     return [this.currentId, ...others];
   }
 
+  /** What that root key is here; undefined when it is not known. */
+  stateOf(id: string): RootKey['state'] | undefined {
+    return this.#keys.get(id)?.state;
+  }
+
   /** The key of that purpose under that root key; undefined when the root key is unknown or refused. */
   derive(id: string, purpose: Purpose): KeyObject | undefined {
     const name = `${id}/${purpose}`;

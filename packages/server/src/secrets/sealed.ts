@@ -51,6 +51,11 @@ export function unseal(keys: RootKeys, purpose: Purpose, text: string): unknown 
   }
 }
 
+/** The id of the root key a value was sealed under: its first four bytes. */
+export function sealedUnder(sealed: string): string {
+  return Buffer.from(sealed, 'base64url').subarray(0, keyIdBytes).toString('base64url');
+}
+
 /** Compares two texts in time that depends on their lengths alone. */
 export function sameText(a: string, b: string): boolean {
   const left = Buffer.from(a);

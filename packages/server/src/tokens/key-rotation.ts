@@ -5,7 +5,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Actor } from '../events/event-types.ts';
 import { type Random, withoutDash } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
-import { seal, unseal } from '../secrets/sealed.ts';
+import { seal, sealedUnder, unseal } from '../secrets/sealed.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 import type { Change, NewEvent, Store } from '../store/store.ts';
 import { type SigningAlgorithm, signingAlgorithms } from './signing-keys.ts';
@@ -78,15 +78,16 @@ export async function readSigningKeys(store: Store): Promise<SigningKeyRecord[]>
 }
 
 /**
- * Lets fresh keys sign at once for algorithms whose current key cannot be opened, because the root key it was encrypted under was refused. Of nodes that find that
+ * Lets fresh keys sign at once for algorithms whose current key cannot be opened, because the root key it was encrypted under was refused. One under a root key
+ * that is not known here is left alone: others can sign with it, and it is this node that lacks something. Of nodes that find that
  * at the same time one replaces them: the others read again and find them replaced.
  */
 export async function replaceMuteKeys(workshop: KeyWorkshop, actor: Actor): Promise<void> {
   await changeKeys(workshop, async (keys, changes, events) => {
-    const mute = signingAlgorithms.filter(
-      (algorithm) =>
-        !keys.some((key) => key.algorithm === algorithm && key.state === 'current' && isOpenable(workshop, key)),
-    );
+    const mute = signingAlgorithms.filter((algorithm) => {
+      const current = keys.find((key) => key.algorithm === algorithm && key.state === 'current');
+      return current === undefined || isUnderRefused(workshop, current);
+    });
     await addRotation(workshop, mute, true, actor, keys, changes, events);
   });
 }
@@ -212,6 +213,10 @@ async function addStep(workshop: KeyWorkshop, step: KeyStep, changes: Change[], 
 
 function isOpenable({ rootKeys }: KeyWorkshop, key: SigningKeyRecord): boolean {
   return unseal(rootKeys, 'stored-secret', key.encryptedPrivateJwk) !== undefined;
+}
+
+function isUnderRefused({ rootKeys }: KeyWorkshop, key: SigningKeyRecord): boolean {
+  return rootKeys.stateOf(sealedUnder(key.encryptedPrivateJwk)) === 'refused';
 }
 
 function putKey(key: SigningKeyRecord, changed: Partial<SigningKeyRecord>): Change {
