@@ -1,26 +1,25 @@
-import { Command } from 'commander';
-import { readConfig } from '../config/read-config.ts';
-import type { Register } from './command.ts';
-import { count } from './output.ts';
+import { type Register, storeCommand } from './command.ts';
+import { readStoreConfig, type StoreOptions } from './command-context.ts';
+import { count, print } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `tessera check`: reads the configuration and says all that is wrong with it. */
 export const register: Register = (program, terminal) => {
   program.addCommand(
-    new Command('check')
-      .description('Check the configuration without starting anything')
-      .option('--config <file>', 'the configuration file (default: tessera.config.* here)')
-      .action((options: { config?: string }) => check(terminal, options)),
+    storeCommand('check', 'Check the configuration without starting anything').action((options: StoreOptions) =>
+      check(terminal, options),
+    ),
   );
 };
 
-async function check(terminal: Terminal, { config: file }: { config?: string }): Promise<void> {
-  const { issuer, clients, resourceServers, users } = await readConfig({
-    env: terminal.env,
-    cwd: terminal.cwd,
-    ...(file === undefined ? {} : { file }),
-  });
-  terminal.out(
-    `✓ the configuration is right: issuer ${issuer}, ${count(clients.length, 'app')}, ${count(resourceServers.length, 'resource server')}, ${count(users.length, 'user')}`,
+async function check(terminal: Terminal, options: StoreOptions): Promise<void> {
+  const { issuer, clients, resourceServers, users } = await readStoreConfig(terminal, options);
+  const found = { issuer, clients: clients.length, resourceServers: resourceServers.length, users: users.length };
+  print(
+    terminal,
+    options,
+    found,
+    () =>
+      `✓ the configuration is right: issuer ${issuer}, ${count(found.clients, 'app')}, ${count(found.resourceServers, 'resource server')}, ${count(found.users, 'user')}`,
   );
 }

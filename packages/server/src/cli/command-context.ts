@@ -19,7 +19,7 @@ import { CommandFailure, failureOf } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The options of every command that works on a store. */
-export type StoreOptions = { config?: string; data?: string; json?: boolean };
+export type StoreOptions = { config?: string; data?: string; store?: string; json?: boolean };
 
 /** Who changes something from the command line. */
 export const cliActor = { kind: 'cli' } as const;
@@ -72,19 +72,19 @@ export async function clockOf(terminal: Terminal, store: Pick<Store, 'clockMs'>)
 }
 
 /** The configuration the options speak of. */
-export function readStoreConfig(terminal: Terminal, options: StoreOptions): Promise<Config> {
+export function readStoreConfig(terminal: Terminal, { config: file, data, store }: StoreOptions): Promise<Config> {
   return readConfig({
     env: terminal.env,
     cwd: terminal.cwd,
-    ...(options.config === undefined ? {} : { file: options.config }),
-    ...(options.data === undefined ? {} : { overrides: { data: options.data } }),
+    overrides: { ...(data === undefined ? {} : { data }), ...(store === undefined ? {} : { store }) },
+    ...(file === undefined ? {} : { file }),
   });
 }
 
 /** The failure of a command that finds no store. */
 export function noStore({ data }: Pick<Config, 'data'>): CommandFailure {
   return new CommandFailure(
-    `there is no store at ${storeFile(data)}; start the server once (tessera serve), or name its folder with --data`,
+    `there is no store at ${storeFile(data)}; start the server once (tessera serve), or name its folder with --data, or a database with --store or TESSERA_STORE`,
   );
 }
 

@@ -9,7 +9,8 @@ export function storeCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option('--config <file>', 'the configuration file (default: tessera.config.* here)')
-    .option('--data <folder>', 'the data folder, where the store is')
+    .option('--data <folder>', 'the data folder: the embedded store and the root keys')
+    .option('--store <url>', 'the Postgres database of the store; with a password rather set TESSERA_STORE')
     .option('--json', 'print JSON, for programs');
 }
 

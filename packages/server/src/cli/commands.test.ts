@@ -240,10 +240,14 @@ describe('the commands', () => {
       assert.equal((await shell.run(line)).code, 0, line);
     assert.match((await shell.run('--help')).out, /serve .*\n/);
     assert.match((await shell.run('usr')).err, /unknown command 'usr'/);
+    assert.match(
+      (await shell.run('restore file')).err,
+      /'--policy <policy>' not specified\n+\(tessera restore --help tells/,
+    );
   });
 });
 
-test('docs/cli.md lists every command', async () => {
+test('docs/cli.md lists every command and each of its options', async () => {
   const shell = await createTestShell();
   const documented = await readFile(resolve(import.meta.dirname, '../../../../docs/cli.md'), 'utf8');
   const listed = async (path: string): Promise<string[]> => {
@@ -254,7 +258,14 @@ test('docs/cli.md lists every command', async () => {
   };
   const commands = await listed('');
   assert.ok(commands.length > 30);
-  for (const command of commands) assert.match(documented, new RegExp(`\`tessera ${command}[ \`]`));
+  const forAll = documented.split('## What holds for all')[1] ?? '';
+  for (const command of commands) {
+    const row = documented.split('\n').find((line) => new RegExp(`^\\|.*\`tessera ${command}[ \`]`).test(line));
+    assert.ok(row, `docs/cli.md has no row for: tessera ${command}`);
+    const { out } = await shell.run(`${command} --help`);
+    for (const [, option] of out.matchAll(/^ {2}(?:-h, )?(--[a-z-]+)/gm))
+      assert.match(`${row}\n${forAll}`, new RegExp(`${option}[^a-z-]`), `docs/cli.md: tessera ${command} ${option}`);
+  }
   await shell.close();
 });
 
@@ -276,6 +287,18 @@ describe('init, check and doctor', () => {
     assert.equal(code, 2);
     assert.match(err, /issuer: .*https/);
     assert.match(err, /lifetimes\.accessToken: .*write 900/);
+    await shell.close();
+  });
+
+  test('what is wrong outside of the file is not looked for in the file', async () => {
+    const shell = await createTestShell({ issuer, data: 'data' });
+    const onLine = await shell.run('check --store mysql://db/tessera');
+    assert.equal(onLine.code, 2);
+    assert.match(onLine.err, /^✗ The configuration has a problem:\n {2}--store: .*not the URL of a Postgres database/);
+    shell.env.TESSERA_WORKERS = 'many';
+    assert.match((await shell.run('check')).err, /^✗ The configuration has a problem:\n {2}TESSERA_WORKERS: /);
+    delete shell.env.TESSERA_WORKERS;
+    assert.deepEqual((await shell.run('check --json')).json(), { issuer, clients: 0, resourceServers: 0, users: 0 });
     await shell.close();
   });
 
@@ -325,8 +348,13 @@ describe('init, check and doctor', () => {
     assert.deepEqual(await wrong(), ['root keys', 'signing keys', 'port']);
     await write(join(data, 'tessera.db'), 'this is no database, and long enough to be looked at'.repeat(100));
     assert.deepEqual(await wrong(), ['root keys', 'store', 'signing keys', 'port']);
-    const { code, out } = await shell.run('doctor');
+    const { code, out, err } = await shell.run('doctor');
     assert.equal(code, 1);
+    assert.match(out, /✗ store: .*not a database; .*put the last backup back: tessera restore FILE/);
+    assert.doesNotMatch(out + err, /^ +at /m, 'no stack');
+    await rename(join(data, 'lost'), join(data, 'root-keys.json'));
+    await chmod(join(data, 'root-keys.json'), 0o600);
+    assert.match((await shell.run('user list')).err, /not a database; .*tessera restore FILE/);
     assert.match(out, /✗ port: .*\n {4}→ stop the program that has it/);
     other.close();
     await shell.close();

@@ -6,6 +6,7 @@ import { systemRandom } from '../secrets/random.ts';
 import { listRootKeys, readRootKeys } from '../secrets/root-key-file.ts';
 import { assertRootKeysOpen } from '../secrets/root-keys-at-hand.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
+import { asStoreFailure } from '../store/sqlite/failure.ts';
 import { assertUsable } from '../store/sqlite/schema.ts';
 import { SigningKeys, signingAlgorithms } from '../tokens/signing-keys.ts';
 import type { Check, Finding } from './doctor.ts';
@@ -56,13 +57,15 @@ export const checkStore: Check = async (terminal, { data, store }) => {
       return {
         state: 'wrong',
         detail: `${file} is damaged: ${first?.quick_check}`,
-        todo: 'stop the server and restore the last backup',
+        todo: 'stop the server and put the last backup back: tessera restore FILE, see docs/operations.md',
       };
     const { user_version: schema } = db.prepare('PRAGMA user_version').get() as { user_version: number };
     const { latest } = (db.prepare('SELECT at AS latest FROM events ORDER BY position DESC LIMIT 1').get() ?? {
       latest: 0,
     }) as { latest: number };
     return clockProblem(terminal, latest) ?? { state: 'ok', detail: `${file}, whole, schema ${schema}` };
+  } catch (error) {
+    throw asStoreFailure(error);
   } finally {
     db.close();
   }
@@ -129,6 +132,8 @@ function readKeyRecords(file: string): SigningKeyRecord[] {
   try {
     const rows = db.prepare("SELECT body FROM documents WHERE kind = 'signing_key'").all() as { body: string }[];
     return rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord);
+  } catch (error) {
+    throw asStoreFailure(error);
   } finally {
     db.close();
   }

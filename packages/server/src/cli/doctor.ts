@@ -1,7 +1,6 @@
 import type { Config } from '../config/config.ts';
-import { readConfig } from '../config/read-config.ts';
 import { type Register, storeCommand } from './command.ts';
-import type { StoreOptions } from './command-context.ts';
+import { readStoreConfig, type StoreOptions } from './command-context.ts';
 import { checkDataFolder, checkRootKeys, checkSigningKeys, checkStore } from './doctor-data.ts';
 import { checkHttps, checkIssuer, checkPort } from './doctor-network.ts';
 import { CommandFailure, describeFailure } from './failure.ts';
@@ -65,17 +64,12 @@ function checkNode(): Finding {
 
 async function readSettings(
   terminal: Terminal,
-  { config: file, data }: StoreOptions,
+  options: StoreOptions,
   findings: Finding[],
 ): Promise<Config | undefined> {
   const check = 'configuration';
   try {
-    const config = await readConfig({
-      env: terminal.env,
-      cwd: terminal.cwd,
-      ...(file === undefined ? {} : { file }),
-      ...(data === undefined ? {} : { overrides: { data } }),
-    });
+    const config = await readStoreConfig(terminal, options);
     findings.push({ check, state: 'ok', detail: `issuer ${config.issuer}` });
     return config;
   } catch (error) {

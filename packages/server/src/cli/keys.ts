@@ -1,7 +1,6 @@
 import { listKeys, revokeKey, rotateKeys, type SigningKey } from '../admin/keys.ts';
 import { findRootKeyUses } from '../admin/root-keys.ts';
 import type { Config } from '../config/config.ts';
-import { readConfig } from '../config/read-config.ts';
 import { systemRandom } from '../secrets/random.ts';
 import {
   listRootKeys,
@@ -11,7 +10,14 @@ import {
   stageRootKey,
 } from '../secrets/root-key-file.ts';
 import { collect, type Register, storeCommand } from './command.ts';
-import { cliActor, hasStore, runOperation, type StoreOptions, withContext } from './command-context.ts';
+import {
+  cliActor,
+  hasStore,
+  readStoreConfig,
+  runOperation,
+  type StoreOptions,
+  withContext,
+} from './command-context.ts';
 import { CommandFailure } from './failure.ts';
 import { print, relative, table } from './output.ts';
 import { confirm } from './password-input.ts';
@@ -102,7 +108,7 @@ function registerRoot(root: ReturnType<typeof storeCommand>, terminal: Terminal)
 }
 
 async function refuse(terminal: Terminal, id: string, options: StoreOptions & { yes?: boolean }): Promise<void> {
-  const config = await configOf(terminal, options);
+  const config = await readStoreConfig(terminal, options);
   const source = sourceIn(terminal, config);
   const uses = hasStore(config)
     ? await withContext(terminal, options, (context) => findRootKeyUses(context, id))
@@ -131,20 +137,11 @@ async function refuse(terminal: Terminal, id: string, options: StoreOptions & { 
 }
 
 async function sourceOf(terminal: Terminal, options: StoreOptions): Promise<RootKeySource> {
-  return sourceIn(terminal, await configOf(terminal, options));
+  return sourceIn(terminal, await readStoreConfig(terminal, options));
 }
 
 function sourceIn(terminal: Terminal, { data }: Config): RootKeySource {
   return { env: terminal.env, dataFolder: data, random: systemRandom };
-}
-
-function configOf(terminal: Terminal, { config: file, data }: StoreOptions): Promise<Config> {
-  return readConfig({
-    env: terminal.env,
-    cwd: terminal.cwd,
-    ...(file === undefined ? {} : { file }),
-    ...(data === undefined ? {} : { overrides: { data } }),
-  });
 }
 
 async function findStaged(source: RootKeySource): Promise<string> {

@@ -24,14 +24,15 @@ const commands: Record<string, () => Promise<{ register: Register }>> = {
 
 /** Runs a command line. Returns the exit code: 0 done, 1 could not be done, 2 called wrongly. */
 export async function run(line: readonly string[], terminal: Terminal): Promise<number> {
-  const program = new Command('tessera')
-    .description('An OAuth 2.1 and OpenID Connect server that keeps a live session behind every token.')
-    .showHelpAfterError('(tessera --help tells what there is)');
+  const program = new Command('tessera').description(
+    'An OAuth 2.1 and OpenID Connect server that keeps a live session behind every token.',
+  );
   const [name = ''] = line;
   const load = Object.hasOwn(commands, name) ? [commands[name]] : Object.values(commands);
   for (const one of load) (await one?.())?.register(program, terminal);
-  forEachCommand(program, (command) => {
+  forEachCommand(program, (command, path) => {
     command.exitOverride();
+    command.showHelpAfterError(`(${path} --help tells what there is)`);
     command.helpCommand(false);
     command.configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -51,7 +52,11 @@ export async function run(line: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function forEachCommand(command: Command, visit: (command: Command) => void): void {
-  visit(command);
-  for (const child of command.commands) forEachCommand(child, visit);
+function forEachCommand(
+  command: Command,
+  visit: (command: Command, path: string) => void,
+  path: string = command.name(),
+): void {
+  visit(command, path);
+  for (const child of command.commands) forEachCommand(child, visit, `${path} ${child.name()}`);
 }

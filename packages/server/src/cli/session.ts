@@ -45,7 +45,8 @@ export const register: Register = (program, terminal) => {
           '',
           ...grantTable(grants, now),
           '',
-          ...events.map((event: EventRecord) => describeEvent(event)),
+          // A story is told from its beginning.
+          ...events.toReversed().map((event: EventRecord) => describeEvent(event)),
         ]);
       }),
   );

@@ -33,15 +33,16 @@ export async function readConfig({ file, env, overrides = {}, cwd = process.cwd(
   const override = { ...fromEnvironment.override, ...fromCommand.override };
   const checked = checkConfig(applyOverride(secrets.file, override));
   const unread = secrets.problems.map(({ path }) => formatPath(path));
+  const outside = [...fromCommand.problems, ...fromEnvironment.problems];
   const problems = [
-    ...fromCommand.problems,
-    ...fromEnvironment.problems,
+    ...outside,
     ...secrets.problems,
     // A secret that could not be read has its own line already.
     ...checked.problems.filter((problem) => !unread.includes(formatPath(problem.path))),
   ];
   if (!checked.config || problems.length > 0)
-    throw new ConfigError(formatProblems(problems), path === undefined ? undefined : path);
+    // What was given outside must not be looked for in the file.
+    throw new ConfigError(formatProblems(problems), problems.length > outside.length ? path : undefined);
   const data = resolve(override.data === undefined ? folder : cwd, checked.config.data);
   const { journal } = checked.config;
   return { ...checked.config, data, ...(journal !== undefined && { journal: resolve(folder, journal) }) };

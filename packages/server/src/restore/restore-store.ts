@@ -41,7 +41,7 @@ export async function restoreStore(context: RestoreContext, order: RestoreOrder)
   await putRecord(context, record);
   await order.setEpoch(order.epoch);
   const applied = await applyEndings(context, order.journal, ({ entries }) =>
-    onProgress(`journal: ${entries} endings looked at`),
+    onProgress(`journal: ${entries} ${entries === 1 ? 'ending' : 'endings'} looked at`),
   );
   const cutOff = order.policy === 'reauthenticate' ? await cutOffAll(context, onProgress) : { sessions: 0, grants: 0 };
   const at = now();

@@ -155,15 +155,15 @@ export async function assertDurable(connection: Connection): Promise<void> {
     "SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages",
   );
   const { version, fsync, full_pages: fullPages } = rows[0]!;
-  if (version < 150_000) throw new StoreNotUsable('the server is older than Postgres 15; use 15 or later');
+  if (version < 150_000) throw new StoreNotUsable('Postgres: the server is older than Postgres 15; use 15 or later');
   if (fsync !== 'on') {
     throw new StoreNotUsable(
-      'the server runs with fsync=off and loses acknowledged changes with the power; set fsync=on',
+      'Postgres: the server runs with fsync=off and loses acknowledged changes with the power; set fsync=on',
     );
   }
   if (fullPages !== 'on') {
     throw new StoreNotUsable(
-      'the server runs with full_page_writes=off, which can destroy pages when the power fails; set full_page_writes=on',
+      'Postgres: the server runs with full_page_writes=off, which can destroy pages when the power fails; set full_page_writes=on',
     );
   }
 }

@@ -40,3 +40,16 @@ test('what each failure means: the connection is lost, the batch runs again, the
     assert.equal(asStoreFailure(error).name, type, code);
   }
 });
+
+test('what an operator can do is said with the failure, and nothing of the URL', () => {
+  const cases: [error: Error, says: RegExp][] = [
+    [reported('28P01'), /^Postgres: reported; look at the user and password/],
+    [reported('3D000'), /^Postgres: reported; make that database first \(createdb\)/],
+    [reported('42501'), /^Postgres: reported; let that user own the database/],
+    [reported('57P03'), /^Postgres: reported$/],
+    [Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), /REFUSED; look whether Postgres runs/],
+    // Of a name with several addresses, none of which answers.
+    [Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }), /^Postgres: ECONNREFUSED; look whether/],
+  ];
+  for (const [error, says] of cases) assert.match(asStoreFailure(error).message, says);
+});

@@ -1,5 +1,6 @@
 import { StoreUnavailable } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
+import { adviceOn } from './failure-advice.ts';
 
 /** Thrown inside a transaction when what was to be new turns out to be there since: roll back and begin again, it will be seen then. */
 export class StartOver extends Error {
@@ -55,7 +56,11 @@ export function asStoreFailure(error: unknown): Error {
   if (error instanceof StoreUnavailable || error instanceof StoreNotUsable || error instanceof TypeError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (isRefused(error)) return new TypeError(`changes or events that cannot be stored: ${message}`, { cause: error });
-  return new StoreUnavailable(`Postgres: ${message}`, { cause: error });
+  const code = failureCode(error);
+  const advice = adviceOn(code);
+  // Where a name has several addresses, and none answers, only the code says something.
+  const what = message === '' ? code : message;
+  return new StoreUnavailable(`Postgres: ${what}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });
 }
 
 /** True for what the server reports: it has a five-letter SQLSTATE and a severity. */

@@ -161,11 +161,6 @@ export function migrate(db: DatabaseSync): void {
   assertUsable(db);
 }
 
-/** Whether an error says that the file is no SQLite database at all (SQLITE_NOTADB). */
-export function isNoDatabase(error: unknown): boolean {
-  return error instanceof Error && (error as Error & { errcode?: number }).errcode === 26;
-}
-
 /** Throws `StoreNotUsable` if the file is not a store of Tessera or needs newer code. */
 export function assertUsable(db: DatabaseSync): void {
   // In this order: another process may be creating the store, and sets both at once.

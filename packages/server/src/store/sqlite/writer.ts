@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import { prepareBatches, type Reply } from './batch.ts';
 import { openConnection } from './connection.ts';
-import { isNoDatabase, migrate } from './schema.ts';
+import { describeEngineFailure, isDamage } from './failure.ts';
+import { migrate } from './schema.ts';
 
 /** What the writer thread is started with. `maxBytes`: the most the database file may grow to. `checkpoints`: whether it checkpoints itself. */
 export type WriterOptions = {
@@ -37,8 +38,8 @@ function serve(port: NonNullable<typeof parentPort>, options: WriterOptions): vo
     send({ ready: true });
   } catch (error) {
     send({
-      failed: error instanceof Error ? error.message : String(error),
-      usable: !(error instanceof StoreNotUsable || isNoDatabase(error)),
+      failed: describeEngineFailure(error),
+      usable: !(error instanceof StoreNotUsable || isDamage(error)),
     });
     port.close();
   }
