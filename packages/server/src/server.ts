@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { Clock, type TimeSource } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { applyDeclarations } from './config/declare.ts';
 import type { Context } from './context.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { EventFollower } from './events/event-follower.ts';
 import { RefusalJournal } from './events/refusal-journal.ts';
 import { RevocationFeed } from './events/revocation-feed.ts';
@@ -129,7 +129,7 @@ async function createContext(options: ServerOptions): Promise<Context> {
   const log =
     options.log ?? pino({ level: config.logLevel, base: null, redact: ['*.password', '*.client_secret', '*.token'] });
   const logFailure = (error: unknown) => log.error({ error: String(error) }, 'the store could not be read or written');
-  if (!options.rootKeys || !options.store) await mkdir(config.data, { recursive: true, mode: 0o700 });
+  if (!options.rootKeys || !options.store) await makeDataFolder(config.data);
   if (!options.rootKeys && !options.store) await assertRootKeysAtHand(config, process.env);
   const rootKeys = options.rootKeys ?? (await readRootKeys({ env: process.env, dataFolder: config.data, random }));
   const store = options.store ?? (await openStore(config, (message) => log.warn(message)));

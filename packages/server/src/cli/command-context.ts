@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { type AdminContext, done, type Outcome } from '../admin/operation.ts';
 import { adminResourceServer } from '../admin-resource-server.ts';
 import { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
+import { makeDataFolder } from '../data-folder.ts';
 import { Registry } from '../registry.ts';
 import { applyFormerEndings } from '../restore/apply-former-endings.ts';
 import { Passwords } from '../secrets/password.ts';
@@ -36,7 +36,7 @@ export async function withContext<T>(
 ): Promise<T> {
   const config = await readStoreConfig(terminal, options);
   if (!makeStore && !hasStore(config)) throw noStore(config);
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  await makeDataFolder(config.data);
   await assertRootKeysAtHand(config, terminal.env);
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   const store = await openStore(config, (message) => terminal.err(message));

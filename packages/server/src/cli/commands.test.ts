@@ -354,7 +354,13 @@ describe('init, check and doctor', () => {
     assert.doesNotMatch(out + err, /^ +at /m, 'no stack');
     await rename(join(data, 'lost'), join(data, 'root-keys.json'));
     await chmod(join(data, 'root-keys.json'), 0o600);
-    assert.match((await shell.run('user list')).err, /not a database; .*tessera restore FILE/);
+    for (const line of ['user list', 'backup copy.db', 'migrate']) {
+      const { err: said } = await shell.run(line);
+      assert.match(said, /not a database; .*tessera restore FILE/, line);
+      assert.doesNotMatch(said, /^ +at /m, line);
+    }
+    const again = await shell.run('restore data/tessera.db --policy resume --yes');
+    assert.match(again.err, /✗ .*tessera\.db is damaged \(.*\); take an older backup/);
     assert.match(out, /✗ port: .*\n {4}→ stop the program that has it/);
     other.close();
     await shell.close();

@@ -6,7 +6,6 @@ import { systemRandom } from '../secrets/random.ts';
 import { listRootKeys, readRootKeys } from '../secrets/root-key-file.ts';
 import { assertRootKeysOpen } from '../secrets/root-keys-at-hand.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
-import { asStoreFailure } from '../store/sqlite/failure.ts';
 import { assertUsable } from '../store/sqlite/schema.ts';
 import { SigningKeys, signingAlgorithms } from '../tokens/signing-keys.ts';
 import type { Check, Finding } from './doctor.ts';
@@ -19,9 +18,13 @@ export const checkDataFolder: Check = async (_terminal, { data }) => {
   if (!existsSync(data)) return { state: 'skipped', detail: `${data} is not there yet; the first start makes it` };
   try {
     await access(data, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch {
-    const todo = `let the user that runs the server own it: chown -R USER ${data}`;
-    return { state: 'wrong', detail: `${data} cannot be read and written by this user`, todo };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const todo =
+      code === 'EROFS'
+        ? 'name a folder on a disk that can be written to: data, --data or TESSERA_DATA'
+        : `let the user that runs the server own it: chown -R USER ${data}`;
+    return { state: 'wrong', detail: `${data} cannot be read and written by this user (${code})`, todo };
   }
   const { mode } = await stat(data);
   if (process.platform !== 'win32' && (mode & 0o077) !== 0)
@@ -64,8 +67,6 @@ export const checkStore: Check = async (terminal, { data, store }) => {
       latest: 0,
     }) as { latest: number };
     return clockProblem(terminal, latest) ?? { state: 'ok', detail: `${file}, whole, schema ${schema}` };
-  } catch (error) {
-    throw asStoreFailure(error);
   } finally {
     db.close();
   }
@@ -73,13 +74,19 @@ export const checkStore: Check = async (terminal, { data, store }) => {
 
 async function checkPostgres(terminal: Terminal, url: string): Promise<Omit<Finding, 'check'>> {
   const { inspectPostgres } = await import('../store/postgres/inspect.ts');
-  const { schema, latestEventAt, clockMs } = await inspectPostgres(url);
+  const { schema, mayMakeTables, latestEventAt, clockMs } = await inspectPostgres(url);
   const aheadSeconds = (terminal.nowMs() - clockMs) / 1000;
   if (Math.abs(aheadSeconds) > 2)
     return {
       state: 'wrong',
       detail: `this clock is ${Math.abs(aheadSeconds).toFixed(1)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} the database's; a server here is not ready`,
       todo: 'set the clock, and keep it right with NTP',
+    };
+  if (schema === 0 && !mayMakeTables)
+    return {
+      state: 'wrong',
+      detail: 'Postgres answers, and this user may make no tables in that database',
+      todo: 'let the user own the database: ALTER DATABASE … OWNER TO …',
     };
   if (schema === 0) return { state: 'skipped', detail: 'Postgres answers; the first start makes the store there' };
   return clockProblem(terminal, latestEventAt) ?? { state: 'ok', detail: `Postgres answers, schema ${schema}` };
@@ -132,8 +139,6 @@ function readKeyRecords(file: string): SigningKeyRecord[] {
   try {
     const rows = db.prepare("SELECT body FROM documents WHERE kind = 'signing_key'").all() as { body: string }[];
     return rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord);
-  } catch (error) {
-    throw asStoreFailure(error);
   } finally {
     db.close();
   }

@@ -1,4 +1,5 @@
 import type { Refused } from '../admin/operation.ts';
+import { asStoreFailure } from '../store/sqlite/failure.ts';
 
 /** Ends a command with a message for the person at the terminal. `exitCode`: 1 when it could not be done, 2 when it was called wrongly. */
 export class CommandFailure extends Error {
@@ -38,7 +39,8 @@ export function describeFailure(error: unknown): {
 } {
   if (error instanceof CommandFailure)
     return { message: error.message, exitCode: error.exitCode, details: error.details };
-  const { code, message, stack } = error as { code?: unknown; message?: unknown; stack?: unknown };
+  // Some commands work on the file itself, past the store.
+  const { code, message, stack } = asStoreFailure(error) as { code?: unknown; message?: unknown; stack?: unknown };
   if (typeof code === 'string' && knownCodes.has(code))
     return { message: String(message), exitCode: code === 'config_invalid' ? 2 : 1, details: { code } };
   return { message: String(stack ?? error), exitCode: 1, details: {} };

@@ -4,7 +4,13 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { findPostgres, howToInstall, startTestPostgres, type TestPostgres } from '../store/postgres/test-postgres.ts';
+import {
+  findPostgres,
+  howToInstall,
+  query,
+  startTestPostgres,
+  type TestPostgres,
+} from '../store/postgres/test-postgres.ts';
 import { createTestShell, type TestShell } from './test-context.ts';
 
 const main = resolve(import.meta.dirname, 'main.ts');
@@ -47,6 +53,17 @@ describe('commands on Postgres', { skip: bin === undefined ? howToInstall : fals
     assert.equal(listed.code, 0, listed.err);
     assert.match(listed.out, /^ada /m);
     assert.equal(listed.err, '');
+  });
+
+  test('doctor sees a user that may make no tables', async () => {
+    await query(postgres.connectionString, 'CREATE ROLE guest LOGIN');
+    await query(postgres.connectionString, 'CREATE DATABASE barred');
+    const url = postgres.connectionString.replace(':///postgres?', ':///barred?').replace(/user=[^&]*/, 'user=guest');
+    const examined = await shell.run(`doctor --store ${url} --data elsewhere`);
+    assert.match(examined.out, /✗ store: .*this user may make no tables.*\n {4}→ let the user own the database/);
+    const refused = await shell.run(`user add ada --no-password --store ${url} --data elsewhere`);
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /permission denied .*; let that user own the database/);
   });
 
   test('with the root keys of another store are refused, and change nothing', async () => {

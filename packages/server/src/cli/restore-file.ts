@@ -7,6 +7,7 @@ import { storeFile } from '../store/open-store.ts';
 import { openAlone } from '../store/sqlite/alone.ts';
 import { copyDatabase, inspect, removeDatabase, syncFile } from '../store/sqlite/backup.ts';
 import { setSqliteEpoch } from '../store/sqlite/epoch.ts';
+import { isDamage } from '../store/sqlite/failure.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
 import { StoreNotUsable } from '../store/store-not-usable.ts';
@@ -33,8 +34,13 @@ export async function withRestoredFile(
   hold(terminal, target)?.close();
   let held: DatabaseSync | undefined;
   try {
-    await copyDatabase(source, working);
-    inspect(working);
+    try {
+      await copyDatabase(source, working);
+      inspect(working);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      throw new CommandFailure(`${source} is damaged (${(error as Error).message}); take an older backup`);
+    }
     held = hold(terminal, target);
     const restored = await runOn(working, run);
     syncFile(working);

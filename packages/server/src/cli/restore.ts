@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { Config } from '../config/config.ts';
+import { makeDataFolder } from '../data-folder.ts';
 import type { RestoreContext } from '../restore/apply-endings.ts';
 import { type Restored, restoreStore } from '../restore/restore-store.ts';
 import { systemRandom } from '../secrets/random.ts';
@@ -97,7 +97,7 @@ async function restoreIn(
   config: Config,
   { store, setEpoch, journals, policy }: Order,
 ): Promise<Restored> {
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  await makeDataFolder(config.data);
   const rootKeys = await readRootKeys({ env: terminal.env, dataFolder: config.data, random: systemRandom });
   assertRootKeysOpen(rootKeys, await readSigningKeys(store));
   const clock = await clockOf(terminal, store);

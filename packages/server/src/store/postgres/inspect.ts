@@ -4,8 +4,14 @@ import { assertDurable, type ConnectionOptions, openClient } from './connection.
 import { asStoreFailure } from './failure.ts';
 import { clockOfServer } from './statements.ts';
 
-/** What a look at the database found. `schema` 0: no store was made there yet. `clockMs`: its clock, in milliseconds. */
-export type Inspection = { schema: number; latestEventAt: Seconds; signingKeys: SigningKeyRecord[]; clockMs: number };
+/** What a look at the database found. `schema` 0: no store was made there yet; `mayMakeTables`: whether this user may. `clockMs`: its clock, in milliseconds. */
+export type Inspection = {
+  schema: number;
+  mayMakeTables: boolean;
+  latestEventAt: Seconds;
+  signingKeys: SigningKeyRecord[];
+  clockMs: number;
+};
 
 /**
  * Looks at the database past the store, which would bring an older schema up to date: changes nothing. Throws as opening the store does for a server that
@@ -16,11 +22,14 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
   const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
   try {
     await assertDurable(client);
-    const { rows } = await client.query<{ is_there: boolean; clock: number }>(
-      `SELECT to_regclass('store_state') IS NOT NULL AS is_there, ${clockOfServer} AS clock`,
+    const { rows } = await client.query<{ is_there: boolean; may_make: boolean | null; clock: number }>(
+      `SELECT to_regclass('store_state') IS NOT NULL AS is_there, has_schema_privilege(current_schema(), 'CREATE') AS may_make,
+        ${clockOfServer} AS clock`,
     );
-    const { is_there: isThere, clock: clockMs } = rows[0]!;
-    if (!isThere) return { schema: 0, latestEventAt: 0, signingKeys: [], clockMs };
+    const { is_there: isThere, may_make: mayMake, clock: clockMs } = rows[0]!;
+    // Null without any schema to make them in.
+    const mayMakeTables = mayMake === true;
+    if (!isThere) return { schema: 0, mayMakeTables, latestEventAt: 0, signingKeys: [], clockMs };
     const state = await client.query<{ schema: number; latest: number | null }>(
       'SELECT schema_version AS schema, (SELECT at FROM events ORDER BY position DESC LIMIT 1) AS latest FROM store_state',
     );
@@ -28,6 +37,7 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
     const { schema, latest } = state.rows[0]!;
     return {
       schema,
+      mayMakeTables,
       latestEventAt: latest ?? 0,
       signingKeys: keys.rows.map(({ body }) => JSON.parse(body) as SigningKeyRecord),
       clockMs,
