@@ -20,7 +20,7 @@ Tessera keeps a live session behind every token. See for yourself:
   1. Sign in and call the API. Then watch the token's two minutes run out.
   2. Refresh it 50 times at once, lose an answer, replay a stolen token.
   3. End the session elsewhere: the API refuses within a moment, without asking the server.
-  4. Open Notes: you are signed in there already.
+  4. Open Notes and continue with Tessera: no password is asked again.
 
   Data is kept in ${data}
   Ctrl-C ends all of it.
