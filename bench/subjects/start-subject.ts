@@ -79,7 +79,7 @@ export function startProgram(command: readonly string[], onMessage: (message: un
   const [file, ...rest] = command as [string, ...string[]];
   const child = spawn(file, rest, {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    env: { ...process.env, NODE_ENV: 'production' },
+    env: { ...ownEnvironment(), NODE_ENV: 'production' },
   });
   running.add(child);
   // The peer warns at each start of what it thinks unsuited for production; it is heard only when it fails.
@@ -93,6 +93,11 @@ export function startProgram(command: readonly string[], onMessage: (message: un
   });
   child.on('message', onMessage);
   return child;
+}
+
+/** This process's environment without what configures a server: the files of the bench say it all. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TESSERA_')));
 }
 
 /** Stops a program and waits until it is gone. */
