@@ -1,6 +1,5 @@
 import pg from 'pg';
 import { StoreUnavailable } from '../store.ts';
-import { StoreNotUsable } from '../store-not-usable.ts';
 import { clientConfig } from './client-config.ts';
 import { asStoreFailure, isLost } from './failure.ts';
 import { firstOf, splitHosts } from './hosts.ts';
@@ -148,24 +147,24 @@ export async function inTransaction<T>(pool: Pool, work: (connection: Connection
 }
 
 /**
- * Refuses a server that cannot keep what it acknowledges. Throws `StoreNotUsable` for `fsync=off` or `full_page_writes=off` and for a server older than 15.
+ * The server cannot keep what it acknowledges: it is older than 15, or runs with `fsync=off` or `full_page_writes=off`. Asked of each new connection, so a server that was restarted in that
+ * way is found out. For who serves it is away; it may come back as it should be.
  */
-export async function assertDurable(connection: Connection): Promise<void> {
-  const { rows } = await connection.query<{ version: number; fsync: string; full_pages: string }>(
-    "SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages",
-  );
-  const { version, fsync, full_pages: fullPages } = rows[0]!;
-  if (version < 150_000) throw new StoreNotUsable('Postgres: the server is older than Postgres 15; use 15 or later');
-  if (fsync !== 'on') {
-    throw new StoreNotUsable(
-      'Postgres: the server runs with fsync=off and loses acknowledged changes with the power; set fsync=on',
-    );
-  }
-  if (fullPages !== 'on') {
-    throw new StoreNotUsable(
-      'Postgres: the server runs with full_page_writes=off, which can destroy pages when the power fails; set full_page_writes=on',
-    );
-  }
+export class ServerNotDurable extends StoreUnavailable {}
+
+type ServerSettings = { standby: boolean; sync: string; version: number; fsync: string; full_pages: string };
+
+const serverSettings = `
+  SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync, current_setting('server_version_num')::int AS version,
+    current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages`;
+
+function durabilityProblem({ version, fsync, full_pages: fullPages }: ServerSettings): string | undefined {
+  if (version < 150_000) return 'Postgres: the server is older than Postgres 15; use 15 or later';
+  if (fsync !== 'on')
+    return 'Postgres: the server runs with fsync=off and loses acknowledged changes with the power; set fsync=on';
+  if (fullPages !== 'on')
+    return 'Postgres: the server runs with full_page_writes=off, which can destroy pages when the power fails; set full_page_writes=on';
+  return undefined;
 }
 
 /**
@@ -189,10 +188,10 @@ async function prepare(client: Pick<pg.Client, 'query'>, options: ConnectionOpti
       SET client_min_messages = warning;
       ${settings('SET', options)}`);
   }
-  const { rows } = await client.query<{ standby: boolean; sync: string }>(
-    "SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync",
-  );
+  const { rows } = await client.query<ServerSettings>(serverSettings);
   if (rows[0]!.standby) throw new StoreUnavailable('Postgres: the server is a standby; reads of it would be stale');
+  const problem = durabilityProblem(rows[0]!);
+  if (problem !== undefined) throw new ServerNotDurable(problem);
   // What is acknowledged is on disk, whatever the database's default; stricter settings stay.
   if (rows[0]!.sync === 'off' && options.pooling === 'session') await client.query('SET synchronous_commit = on');
 }

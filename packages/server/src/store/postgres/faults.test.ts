@@ -346,6 +346,22 @@ on('a server that is killed and comes back: what was acknowledged holds, positio
   }
 });
 
+on('a server that comes back without flushing is away until it flushes again', async ({ store }) => {
+  await server.stop();
+  await server.start(['fsync=off']);
+  await assert.rejects(store.position(), { code: 'store_unavailable', message: /fsync=off/ });
+  await server.stop();
+  await server.start();
+  let isBack = false;
+  void store.position().then(
+    () => {
+      isBack = true;
+    },
+    () => undefined,
+  );
+  await within(10_000, () => isBack);
+});
+
 test('a server that does not flush is refused', { skip }, async () => {
   const { connectionString } = server;
   for (const setting of ['fsync=off', 'full_page_writes=off']) {

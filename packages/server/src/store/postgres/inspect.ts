@@ -1,6 +1,6 @@
 import type { Seconds } from '@tessera/protocol';
 import type { SigningKeyRecord } from '../records.ts';
-import { assertDurable, type ConnectionOptions, openClient } from './connection.ts';
+import { type ConnectionOptions, openClient } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
 import { clockOfServer } from './statements.ts';
 
@@ -21,7 +21,6 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
   const options: ConnectionOptions = { connectionString, schema: undefined };
   const client = await openClient(options).catch((error: unknown) => Promise.reject(asStoreFailure(error)));
   try {
-    await assertDurable(client);
     const { rows } = await client.query<{ is_there: boolean; may_make: boolean | null; clock: number }>(
       `SELECT to_regclass('store_state') IS NOT NULL AS is_there, has_schema_privilege(current_schema(), 'CREATE') AS may_make,
         ${clockOfServer} AS clock`,

@@ -13,14 +13,15 @@ import type {
   SweepResult,
 } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import { CommitSignal } from './commit-signal.ts';
 import {
-  assertDurable,
   type ConnectionOptions,
   failoverRisk,
   openPool,
   type Pool,
   quoteName,
+  ServerNotDurable,
   withConnection,
 } from './connection.ts';
 import { readLogState } from './event-reader.ts';
@@ -54,7 +55,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     return store;
   } catch (error) {
     await store.close();
-    throw error;
+    throw error instanceof ServerNotDurable ? new StoreNotUsable(error.message, { cause: error }) : error;
   }
 }
 
@@ -92,7 +93,6 @@ class PostgresStore implements Store {
   async open(): Promise<void> {
     this.#connection.pooling = await detectPooling(this.#connection.connectionString);
     await withConnection(this.#pool, async (connection) => {
-      await assertDurable(connection);
       const { schema } = this.#connection;
       if (schema !== undefined) await connection.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`);
       await migrate(connection);
