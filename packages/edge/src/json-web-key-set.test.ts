@@ -21,7 +21,21 @@ test('D10: keys roll over without a failed request', async () => {
   }
 });
 
-test('a flood of unknown kids causes one request per cool-down', async () => {
+test('D10: keys that sign from one moment to the next are found at once, again and again', async () => {
+  const at = await edgeUnderTest(options);
+  try {
+    for (const kid of ['k2', 'k3', 'k4', 'k5']) {
+      await at.issuer.addKey(kid);
+      const fresh = await at.issuer.accessToken();
+      const answers = await Promise.all([fresh, fresh, fresh, fresh].map((token) => at.reasonOf(token)));
+      assert.deepEqual(answers, Array(4).fill('accepted'));
+    }
+  } finally {
+    await at.close();
+  }
+});
+
+test('a flood of unknown kids causes one request per cool-down, and two beyond that', async () => {
   const at = await edgeUnderTest(options);
   try {
     const good = await at.issuer.accessToken();
@@ -31,13 +45,13 @@ test('a flood of unknown kids causes one request per cool-down', async () => {
     );
     at.clock.monotonicMs += 10_000;
     for (const token of forged) assert.equal(await at.reasonOf(token), 'token_key_unknown');
-    assert.equal(at.issuer.counts.jwks, 2);
+    assert.equal(at.issuer.counts.jwks, 4);
     at.clock.monotonicMs += 9999;
     await at.reasonOf(forged[0] as string);
-    assert.equal(at.issuer.counts.jwks, 2);
+    assert.equal(at.issuer.counts.jwks, 4);
     at.clock.monotonicMs += 1;
     await at.reasonOf(forged[0] as string);
-    assert.equal(at.issuer.counts.jwks, 3);
+    assert.equal(at.issuer.counts.jwks, 5);
     assert.equal(await at.reasonOf(good), 'accepted');
   } finally {
     await at.close();

@@ -22,9 +22,15 @@ const timeoutMs = 5000;
 const largestAnswerBytes = 262_144;
 const mostKeys = 100;
 
+// Looks beyond the cool-down, for keys that sign from one moment to the next: few, because anybody can name a key that does not exist.
+const mostSpares = 2;
+const spareEveryMs = 60_000;
+// Within this every node of the issuer has heard of a key that one of them signs with.
+const lookAgainMs = 300;
+
 /**
  * The issuer's public keys: fetched on first use, again when an unknown `kid` appears (at most once per cool-down, one request in flight, however
- * many tokens wait for it) and, without anyone waiting, when they are older than the answer's `max-age` (bounded to 1–60 minutes). While the issuer is away
+ * many tokens wait for it; twice a minute once more, a moment later: a key may be newer than the last answer, or than what the node that answered knew) and, without anyone waiting, when they are older than the answer's `max-age` (bounded to 1–60 minutes). While the issuer is away
  * the keys held stay in use. A revoked key never comes back within this process. Source: RFC 7517 section 5, OpenID Connect Core 1.0 section 10.1.1.
  */
 export class JsonWebKeySet {
@@ -38,6 +44,9 @@ export class JsonWebKeySet {
   #fetchedAtMs: number | undefined;
   #maxAgeMs = defaultMaxAgeMs;
   #inFlight: Promise<void> | undefined;
+  #lookingAgain: Promise<void> | undefined;
+  #spares = mostSpares;
+  #sparesAtMs = 0;
 
   constructor(options: JsonWebKeySetOptions) {
     this.#options = options;
@@ -58,7 +67,13 @@ export class JsonWebKeySet {
     if (held) return { found: held };
     if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
     if (this.#inFlight || this.#mayFetch(coolDownMs)) await this.#fetch();
-    const fetched = this.#keys.get(`${alg} ${kid}`);
+    const name = `${alg} ${kid}`;
+    if (!this.#keys.has(name) && !this.#lastAttemptFailed) {
+      await this.#lookAgain();
+      // A key that exists costs nothing.
+      if (this.#keys.has(name)) this.#spares = mostSpares;
+    }
+    const fetched = this.#keys.get(name);
     if (fetched) return { found: fetched };
     if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
     return { found: undefined, because: this.#lastAttemptFailed ? 'unavailable' : 'unknown' };
@@ -96,6 +111,28 @@ export class JsonWebKeySet {
     if (this.#attemptAtMs === undefined) return true;
     const pauseMs = this.#lastAttemptFailed ? Math.min(retryAfterMs, coolDownMs) : coolDownMs;
     return this.#options.monotonicMs() - this.#attemptAtMs >= pauseMs;
+  }
+
+  /** Looks a moment later, if there is a look to spare; whoever comes meanwhile waits for the same. */
+  #lookAgain(): Promise<void> | undefined {
+    if (this.#lookingAgain || !this.#takeSpare()) return this.#lookingAgain;
+    this.#lookingAgain = new Promise((resolve) => setTimeout(resolve, lookAgainMs))
+      .then(() => this.#fetch())
+      .finally(() => {
+        this.#lookingAgain = undefined;
+      });
+    return this.#lookingAgain;
+  }
+
+  #takeSpare(): boolean {
+    const nowMs = this.#options.monotonicMs();
+    if (nowMs - this.#sparesAtMs >= spareEveryMs) {
+      this.#spares = Math.min(mostSpares, this.#spares + Math.floor((nowMs - this.#sparesAtMs) / spareEveryMs));
+      this.#sparesAtMs = nowMs;
+    }
+    if (this.#spares === 0) return false;
+    this.#spares -= 1;
+    return true;
   }
 
   /** Never rejects: a failure leaves what is held. */
