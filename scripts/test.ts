@@ -4,7 +4,7 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { findPooler } from '../packages/server/src/store/postgres/test-pooler.ts';
 import { findPostgres } from '../packages/server/src/store/postgres/test-postgres.ts';
-import { canTrace } from '../packages/server/src/store/sqlite/crash-trace.ts';
+import { canTrace, hasTracer } from '../packages/server/src/store/sqlite/crash-trace.ts';
 import { chromiumPath } from '../tests/chromium.ts';
 import { whyNoOldVersion } from '../tests/nodes/old-version.ts';
 
@@ -35,16 +35,16 @@ if (findPooler() === undefined)
     what: 'No pgbouncer. Debian: apt-get install pgbouncer.',
     files: chosen.filter((file) => file.includes('/postgres/pooler')),
   });
-if (!canTrace())
-  missing.push({
-    what: 'No strace, or it may not trace here. Debian: apt-get install strace.',
-    files: chosen.filter((file) => file.includes('lost-power')),
-  });
+const tracing = {
+  what: 'No strace, or it may not trace here. Debian: apt-get install strace.',
+  files: chosen.filter((file) => file.includes('lost-power')),
+};
+if (!hasTracer()) missing.push(tracing);
+// What nobody can install: the right to trace, and the history of a copy without one.
+const absent: typeof missing = [];
+if (hasTracer() && !canTrace()) absent.push(tracing);
 const noOldVersion = whyNoOldVersion();
-// Nothing that one could install: a copy without its history is a copy all the same.
-const absent = noOldVersion
-  ? [{ what: noOldVersion, files: chosen.filter((file) => file.includes('nodes/upgrade')) }]
-  : [];
+if (noOldVersion) absent.push({ what: noOldVersion, files: chosen.filter((file) => file.includes('nodes/upgrade')) });
 for (const { what, files } of [...missing, ...absent]) {
   if (files.length === 0) continue;
   const line = '!'.repeat(78);

@@ -13,6 +13,11 @@ export type DiskStep =
   | { step: 'flushed'; path: string; began: number }
   | { step: 'said'; text: string };
 
+/** Whether there is strace. */
+export function hasTracer(): boolean {
+  return spawnSync('strace', ['--version']).status === 0;
+}
+
 /** Whether system calls can be traced here. */
 export function canTrace(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
