@@ -7,7 +7,7 @@ const headers = { authorization: basicAuthorization(declared.api) };
 /** An API asks about access tokens of many grants. Tessera's are JWTs; the peer introspects none of these, so its are opaque and stored. */
 export const introspect: Scenario = {
   name: 'introspect',
-  subjects: ['tessera', 'oidc-provider'],
+  subjects: ['tessera', 'oidc-provider', 'limit'],
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.reports);
     return introspections(tokens.map((one) => one.access_token));

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { declared } from '../declared.ts';
 import { runSubject, type SubjectOptions, type SubjectReady } from './subject-program.ts';
 
-// What the machine allows: a bare node:http server that reads a form, signs a token of the usual size and answers (no client authentication, no decisions, no store), and one
+// What the machine allows: a bare node:http server that reads a form, signs a token of the usual size and answers (no client authentication, no decisions, no store), or answers what is always the same, and one
 // that only hashes a password.
 const es256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const rs256 = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
@@ -15,18 +15,22 @@ async function start({ port }: SubjectOptions): Promise<SubjectReady> {
   const endpoints = {
     authorization_endpoint: `${issuer}/password`,
     token_endpoint: `${issuer}/token`,
-    introspection_endpoint: `${issuer}/nothing`,
+    introspection_endpoint: `${issuer}/introspect`,
     revocation_endpoint: `${issuer}/nothing`,
-    userinfo_endpoint: `${issuer}/nothing`,
+    userinfo_endpoint: `${issuer}/userinfo`,
   };
   const server = createServer({ keepAliveTimeout: 65_000, noDelay: true }, async (request, response) => {
     const body = await read(request);
     const text =
       request.url === '/token'
         ? issueToken(issuer, body)
-        : request.url === '/password'
-          ? await hash(body)
-          : JSON.stringify(endpoints);
+        : request.url === '/introspect'
+          ? describeToken(body)
+          : request.url === '/userinfo'
+            ? JSON.stringify(claims)
+            : request.url === '/password'
+              ? await hash(body)
+              : JSON.stringify(endpoints);
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
     response.end(text);
   });
@@ -62,6 +66,26 @@ function issueToken(issuer: string, form: string): string {
     scope,
   });
   return JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 900, scope });
+}
+
+const claims = {
+  sub: 'a-user-of-the-usual-length',
+  name: 'Ada Lovelace',
+  email: 'ada@example.com',
+  email_verified: true,
+};
+const tokenFacts = {
+  token_type: 'Bearer',
+  iss: 'http://localhost:8080',
+  ...claims,
+  scope: 'reports:read',
+  jti: 'a-token',
+  iat: 1,
+  exp: 901,
+};
+
+function describeToken(form: string): string {
+  return JSON.stringify({ active: new URLSearchParams(form).has('token'), ...tokenFacts });
 }
 
 function signJwt(alg: 'ES256' | 'RS256', key: KeyObject, claims: object): string {

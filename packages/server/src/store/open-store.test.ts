@@ -39,7 +39,7 @@ test('without a URL the store is a file in the data folder', async () => {
 test('two servers on one database: what one changes the other serves', { skip }, async () => {
   const url = server.connectionString;
   const { clockMs, ...found } = await inspectPostgres(url);
-  assert.deepEqual(found, { schema: 0, latestEventAt: 0, signingKeys: [] });
+  assert.deepEqual(found, { schema: 0, mayMakeTables: true, latestEventAt: 0, signingKeys: [] });
   assert.ok(Math.abs(clockMs - Date.now()) < 5000);
   const issuer = 'https://auth.example.com';
   const folder = join(data, 'nodes');
