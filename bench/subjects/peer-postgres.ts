@@ -1,6 +1,6 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import pg from 'pg';
-import { AskedTogether } from '../../packages/server/src/store/postgres/asked-together.ts';
+import { AskedTogether } from '../../packages/server/src/store/asked-together.ts';
 import { type Account, nowInSeconds, type PayloadRow, type PeerDatabase, payloadOf } from './peer-database.ts';
 import { PeerWrites } from './peer-writes.ts';
 

@@ -4,6 +4,7 @@ import type { ClientAddress } from './client-address.ts';
 import { answer, mostBodyBytes, tooLarge } from './door.ts';
 import type { Input, Output } from './message.ts';
 import type { Routed } from './routes.ts';
+import { together } from './together.ts';
 
 /** Headers of which two would be read differently by two readers. */
 const single = new Set(['authorization', 'dpop']);
@@ -21,6 +22,7 @@ export function nodeDoor(context: Context, routed: Routed, base: string, clientA
       }
       input.body = body;
     }
+    await together();
     write(response, await answer(context, routed, input), routed.isDraining());
   };
 }

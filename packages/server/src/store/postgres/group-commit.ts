@@ -1,9 +1,9 @@
 import { StoreUnavailable } from '../store.ts';
+import { WaitingLine } from '../waiting-line.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
 import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
-import { WaitingLine } from './waiting-line.ts';
 
 type Waiting<T extends Task = Task> = { task: T; resolve(reply: Reply): void; reject(error: Error): void };
 

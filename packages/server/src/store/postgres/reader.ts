@@ -1,4 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
+import { AskedTogether } from '../asked-together.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -20,7 +21,6 @@ import type {
   StorePosition,
 } from '../store.ts';
 import { foldName } from '../user-names.ts';
-import { AskedTogether } from './asked-together.ts';
 import type { Pool } from './connection.ts';
 import { readEvents, readPosition } from './event-reader.ts';
 import { afterPrefix, packKey, packText, unpackText } from './key.ts';

@@ -1,8 +1,8 @@
+import { AskedTogether } from '../asked-together.ts';
 import { GrantsAtHand } from '../grants-at-hand.ts';
 import type { UserRecord } from '../records.ts';
 import { withState } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
-import { AskedTogether } from './asked-together.ts';
 import { packKey, packText } from './key.ts';
 import { grantColumns } from './lists.ts';
 import { type GrantRow, toGrant } from './rows.ts';

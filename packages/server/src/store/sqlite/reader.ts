@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Seconds } from '@tessera/protocol';
+import { AskedTogether } from '../asked-together.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -42,12 +43,14 @@ export class Reader {
   readonly #statements: Statements;
   readonly #lapsed: LapsedScan;
   readonly #standing: StandingReader;
+  readonly #standings: AskedTogether<StandingAsked, Standing>;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.#statements = new Statements(db);
     this.#lapsed = new LapsedScan(this.#statements);
     this.#standing = new StandingReader(this.#statements);
+    this.#standings = new AskedTogether((batch) => this.#standing.getStandings(batch));
   }
 
   get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
@@ -126,8 +129,8 @@ export class Reader {
     return this.#standing.getGrant(grantId);
   }
 
-  getStanding(asked: StandingAsked): Standing {
-    return this.#standing.getStanding(asked);
+  getStanding(asked: StandingAsked): Promise<Standing> {
+    return this.#standings.ask(asked);
   }
 
   listGrants(filter: GrantFilter, page: PageRequest): Promise<Page<GrantRecord>> {

@@ -11,6 +11,16 @@ export class Statements {
     this.#db = db;
   }
 
+  /** Runs readings one after the other on one state of the file. */
+  inOneReading<T>(read: () => T): T {
+    this.one('BEGIN');
+    try {
+      return read();
+    } finally {
+      this.one('COMMIT');
+    }
+  }
+
   /** The first row, which the caller knows to have the columns of `Row`. */
   one<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
     try {

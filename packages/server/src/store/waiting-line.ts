@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../store.ts';
+import { StoreUnavailable } from './store.ts';
 
 /** Beyond so many the node is full: callers are told at once rather than after they have given up. */
 const mostWaiting = 20_000;
