@@ -1,5 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../tests/free-port.ts';
 import { runLoad } from './load/run-load.ts';
 import { describeTarget } from './load/target.ts';
 import { cpuSecondsOf } from './measure/cpu-time.ts';
@@ -7,7 +8,7 @@ import { DatabaseWatch, observed } from './measure/database-watch.ts';
 import { readOptions } from './options.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 import { startDatabase } from './subjects/start-database.ts';
-import { freePort, pinGenerator, startSubject } from './subjects/start-subject.ts';
+import { pinGenerator, startSubject } from './subjects/start-subject.ts';
 
 /**
  * Says what a request of one scenario costs this server, function by function and thread by thread, and its database, statement by statement.

@@ -1,9 +1,10 @@
 import { openStore } from '../../packages/server/src/store/open-store.ts';
 import type { GrantRecord, SessionRecord, UserRecord } from '../../packages/server/src/store/records.ts';
+import { freePort } from '../../tests/free-port.ts';
 import { declared } from '../declared.ts';
 import { codeFlow, signInForCookie } from '../load/code-flow.ts';
 import { Caller, describeTarget } from '../load/target.ts';
-import { freePort, startSubject } from '../subjects/start-subject.ts';
+import { startSubject } from '../subjects/start-subject.ts';
 
 /** Where a server of ours keeps what it keeps: its folder and, on Postgres, its database. */
 export type Place = { folder: string; store?: string };

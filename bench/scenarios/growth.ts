@@ -1,8 +1,10 @@
+import { freePort } from '../../tests/free-port.ts';
 import { Caller, describeTarget, type Target } from '../load/target.ts';
 import { residentBytesOf } from '../measure/cpu-time.ts';
 import type { Housed } from '../population/populations.ts';
 import { type About, type Row, rounded, rowOfFigure, rowOfRounds, rowOfTimes } from '../report.ts';
-import { freePort, type RunningSubject, startSubject } from '../subjects/start-subject.ts';
+import { publishedServer } from '../subjects/published-server.ts';
+import { type RunningSubject, startSubject } from '../subjects/start-subject.ts';
 import { introspections } from './introspect.ts';
 import { rotate, rotations } from './refresh.ts';
 import { type Contender, takeTurns } from './run-scenario.ts';
@@ -65,9 +67,8 @@ export async function runGrowth(
   if (!isAsked('growth_cold_start') && !isAsked('growth_idle_memory')) return rows;
   const startables = populations.map((housed) => ({
     name: housed,
-    program: 'tessera.ts',
+    command: (port: number) => publishedServer(port, housed.place),
     readyPath: '/ready',
-    ...housed.place,
   }));
   const measured = await measureStarts(startables, { repeats: extent.starts, idleSeconds: extent.idleSeconds });
   for (const [housed, { startsMs, idleBytes }] of measured) {

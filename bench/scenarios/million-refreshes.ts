@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../tests/free-port.ts';
 import { declared } from '../declared.ts';
 import { runLoad } from '../load/run-load.ts';
 import { describeTarget } from '../load/target.ts';
@@ -7,7 +8,7 @@ import { sizesOf, sumOf } from '../measure/store-size.ts';
 import { tellProgress } from '../progress.ts';
 import { type Row, rowOfFigure } from '../report.ts';
 import { startDatabase } from '../subjects/start-database.ts';
-import { freePort, startSubject } from '../subjects/start-subject.ts';
+import { startSubject } from '../subjects/start-subject.ts';
 import { obtainTokens } from './obtain-tokens.ts';
 import { rotations } from './refresh.ts';
 import type { StoreName } from './scenario.ts';

@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../tests/free-port.ts';
 import { residentBytesOf } from '../measure/cpu-time.ts';
 import { type Row, rowOfFigure, rowOfTimes, withRatios } from '../report.ts';
-import { publishedServer } from '../subjects/published-server.ts';
-import { freePort, programCommand, startProgram, stopProgram } from '../subjects/start-subject.ts';
+import { startProgram, stopProgram } from '../subjects/start-subject.ts';
 import type { StoreName, SubjectName } from './scenario.ts';
 
-/** A server that can be started again on the folder, and the database, it had. `readyPath`: what it answers once it can serve. */
+/** A server that can be started again on the folder, and the database, it had. `command`: starts it on that port; `readyPath`: what it answers once it can serve. */
 export type Startable<Name = SubjectName> = {
   name: Name;
-  program: string;
-  folder: string;
+  command(port: number): string[] | Promise<string[]>;
   readyPath: string;
-  store?: string;
 };
 
 /** How long its starts took, and what the last process held after some idle seconds. */
@@ -36,22 +34,18 @@ export async function runStarts(
   return [...withRatios(starts), ...withRatios(memory)];
 }
 
-/** Starts them in turns, again and again: this server as it is published, bundled. */
+/** Starts them in turns, again and again. */
 export async function measureStarts<Name>(
   startables: readonly Startable<Name>[],
   extent: { repeats: number; idleSeconds: number },
 ): Promise<Map<Name, Starts>> {
   const measured = new Map<Name, Starts>(startables.map(({ name }) => [name, { startsMs: [], idleBytes: Number.NaN }]));
   for (let repeat = 0; repeat < extent.repeats; repeat++)
-    for (const { name, program, readyPath, folder, store } of startables) {
+    for (const { name, command, readyPath } of startables) {
       const port = await freePort();
-      const where = { folder, ...(store !== undefined && { store }) };
-      const command =
-        program === 'tessera.ts'
-          ? await publishedServer(port, where)
-          : programCommand(program, JSON.stringify({ port, sessions: 0, ...where }), 'first');
+      const line = await command(port);
       const startedMs = performance.now();
-      const child = startProgram(command, () => undefined);
+      const child = startProgram(line, () => undefined);
       const starts = measured.get(name) as Starts;
       try {
         starts.startsMs.push(await firstAnswer(`http://127.0.0.1:${port}${readyPath}`, startedMs));

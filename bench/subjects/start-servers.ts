@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestPostgres } from '../../packages/server/src/store/postgres/test-postgres.ts';
+import { freePort } from '../../tests/free-port.ts';
 import { describeTarget } from '../load/target.ts';
 import type { Targets } from '../scenarios/run-scenario.ts';
 import type { StoreName, SubjectName } from '../scenarios/scenario.ts';
 import type { Startable } from '../scenarios/start.ts';
+import { publishedServer } from './published-server.ts';
 import { startDatabase } from './start-database.ts';
-import { freePort, type RunningSubject, startSubject } from './start-subject.ts';
+import { programCommand, type RunningSubject, startSubject } from './start-subject.ts';
 
 /** Servers that run side by side on one kind of store. */
 export type Servers = {
@@ -19,9 +21,24 @@ export type Servers = {
   close(): Promise<void>;
 };
 
-const programs: { name: SubjectName; program: string; readyPath: string }[] = [
-  { name: 'tessera', program: 'tessera.ts', readyPath: '/ready' },
-  { name: 'oidc-provider', program: 'oidc-provider.ts', readyPath: '/.well-known/openid-configuration' },
+/** Where a server keeps what it keeps. */
+type Place = { folder: string; store?: string };
+
+// `command`: starts it by itself; this server as it is published, bundled.
+const programs: {
+  name: SubjectName;
+  program: string;
+  command(port: number, place: Place): string[] | Promise<string[]>;
+  readyPath: string;
+}[] = [
+  { name: 'tessera', program: 'tessera.ts', command: publishedServer, readyPath: '/ready' },
+  {
+    name: 'oidc-provider',
+    program: 'oidc-provider.ts',
+    command: (port, place) =>
+      programCommand('oidc-provider.ts', JSON.stringify({ port, sessions: 0, ...place }), 'first'),
+    readyPath: '/.well-known/openid-configuration',
+  },
 ];
 
 /** Starts this server and its peer, each with that many signed-in browsers in a store of its own, and, where it is asked for, the bare server behind `limit`. */
@@ -46,26 +63,22 @@ export async function startServers(options: {
       for (const database of databases.splice(0)) await database.remove();
     },
   };
-  const start = async (
-    name: SubjectName,
-    program: string,
-    where: Omit<Startable, 'name' | 'program' | 'readyPath'>,
-  ) => {
+  const start = async (name: SubjectName, program: string, place: Place) => {
     const sessions = name === 'limit' ? 0 : options.sessions;
-    const subject = await startSubject(program, { port: await freePort(), sessions, ...where });
+    const subject = await startSubject(program, { port: await freePort(), sessions, ...place });
     running.push(subject);
     const pids = [subject.pid, ...databases.slice(-1).flatMap((database) => database.pid ?? [])];
     targets[name] = await describeTarget(subject.issuer, { ...subject, pids: name === 'limit' ? [subject.pid] : pids });
   };
   try {
-    for (const { name, program, readyPath } of programs) {
+    for (const { name, program, command, readyPath } of programs) {
       const folder = join(options.folder, `${name}-${options.store}`);
       mkdirSync(folder, { recursive: true });
       if (options.store === 'postgres') databases.push(await startDatabase(folder));
       const store = databases.at(-1)?.connectionString;
-      const where = { folder, ...(store !== undefined && { store }) };
-      startables.push({ name, program, readyPath, ...where });
-      await start(name, program, where);
+      const place = { folder, ...(store !== undefined && { store }) };
+      startables.push({ name, command: (port) => command(port, place), readyPath });
+      await start(name, program, place);
     }
     if (options.withLimit) await start('limit', 'bare.ts', { folder: options.folder });
     return servers;

@@ -66,9 +66,7 @@ it('A5 A13 D1 whatever happens between nodes and database under load: nothing ac
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
-    t.diagnostic(
-      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'away')} told to come again, ${history.count('refresh', 'lost')} answers lost, ${history.endings} endings acknowledged`,
-    );
+    t.diagnostic(history.summary);
     assert.ok(history.count('refresh', 'done') > 50);
   } finally {
     await load.stop();

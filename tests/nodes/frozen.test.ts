@@ -128,9 +128,7 @@ it('A5 A13 D1 nodes that freeze and wake under load: nothing comes back to life,
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
-    t.diagnostic(
-      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'lost')} answers lost, ${history.endings} endings acknowledged`,
-    );
+    t.diagnostic(history.summary);
     assert.ok(history.count('refresh', 'done') > 50);
   } finally {
     await load.stop();

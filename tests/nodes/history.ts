@@ -53,6 +53,11 @@ export class History {
     return this.count('revoke', 'done') + this.count('sign-out', 'done');
   }
 
+  /** How much happened, in words. */
+  get summary(): string {
+    return `${this.count('refresh', 'done')} refreshes, ${this.count('refresh', 'away')} told to come again, ${this.count('refresh', 'lost')} answers lost, ${this.endings} endings acknowledged`;
+  }
+
   /** When somebody first asked for the end of an app's grant, and when somebody was first told that it is done. */
   endOf(app: number): { askedMs: number; doneMs: number } {
     const endings = this.entries.filter(

@@ -38,9 +38,7 @@ it('A5 A13 D1 nodes that are killed under load: nothing acknowledged is lost, no
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
-    t.diagnostic(
-      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'lost')} answers lost, ${history.endings} endings acknowledged`,
-    );
+    t.diagnostic(history.summary);
     assert.ok(history.count('refresh', 'done') > 50 && history.count('refresh', 'lost') > 0);
   } finally {
     await load.stop();
@@ -79,9 +77,7 @@ it('A5 D1 Postgres that is killed under load: away for the moment, then everythi
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
-    t.diagnostic(
-      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'away')} told to come again, ${history.endings} endings acknowledged`,
-    );
+    t.diagnostic(history.summary);
     assert.ok(history.count('refresh', 'done') > 50 && history.count('refresh', 'away') > 0 && history.endings > 0);
   } finally {
     await load.stop();
@@ -113,9 +109,7 @@ it('A5 D1 workers of one SQLite file that are killed under load: the port goes o
     await load.stop();
     await load.checkEnd(seed);
     const { history } = load;
-    t.diagnostic(
-      `${history.count('refresh', 'done')} refreshes, ${history.count('refresh', 'lost')} answers lost, ${history.endings} endings acknowledged`,
-    );
+    t.diagnostic(history.summary);
     assert.ok(history.count('refresh', 'done') > 50);
     const store = await openSqliteStore({ file: join(folder, 'data', 'tessera.db') });
     const events = await store.readEvents({ limit: 100_000 });

@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { basicAuthorization, declared } from '../../../bench/declared.ts';
 import { HttpConnection } from '../../../bench/load/http-connection.ts';
 import { cpuSecondsOf, residentBytesOf } from '../../../bench/measure/cpu-time.ts';
-import { freePort, pinGenerator, startSubject } from '../../../bench/subjects/start-subject.ts';
+import { pinGenerator, startSubject } from '../../../bench/subjects/start-subject.ts';
 import { storeFile } from '../../../packages/server/src/store/open-store.ts';
 import { nextId } from '../../../packages/server/src/store/sample-records.ts';
 import { openSqliteStore } from '../../../packages/server/src/store/sqlite/open.ts';
 import type { NewEvent, Store } from '../../../packages/server/src/store/store.ts';
+import { freePort } from '../../../tests/free-port.ts';
 
 /**
  * Measures what the revocation feed costs a node: a poll that ends without news, the telling of one ending to one edge, a line of a replay, and the memory of a poll that waits. Processor time

@@ -28,15 +28,7 @@ export const configVariables = {
 const otherVariables = ['TESSERA_ROOT_KEYS', 'TESSERA_LAUNCHED'];
 
 /** What overrides the file, checked, and how a message calls its origin. */
-export type Override = {
-  issuer?: string;
-  port?: number;
-  host?: string;
-  data?: string;
-  store?: string;
-  workers?: number;
-  logLevel?: string;
-};
+export type Override = Overrides & { logLevel?: string };
 
 const shape = {
   issuer: serverShape.issuer,

@@ -1,51 +1,24 @@
 import type { GrantRecord } from './records.ts';
 
+const fields = [
+  'scopes',
+  'resources',
+  'claims',
+  'authTime',
+  'amr',
+  'acr',
+  'jkt',
+  'clientEpoch',
+  'issuerEpoch',
+  'secretDigest',
+  'idleLimit',
+  'createdAt',
+] as const satisfies (keyof GrantRecord)[];
+
 /** What `grants.birth` holds. */
-export type GrantBirth = Pick<
-  GrantRecord,
-  | 'scopes'
-  | 'resources'
-  | 'claims'
-  | 'authTime'
-  | 'amr'
-  | 'acr'
-  | 'jkt'
-  | 'clientEpoch'
-  | 'issuerEpoch'
-  | 'secretDigest'
-  | 'idleLimit'
-  | 'createdAt'
->;
+export type GrantBirth = Pick<GrantRecord, (typeof fields)[number]>;
 
 /** The JSON for `grants.birth`. */
 export function birthOf(grant: GrantRecord): string {
-  const {
-    scopes,
-    resources,
-    claims,
-    authTime,
-    amr,
-    acr,
-    jkt,
-    clientEpoch,
-    issuerEpoch,
-    secretDigest,
-    idleLimit,
-    createdAt,
-  } = grant;
-  const birth: GrantBirth = {
-    scopes,
-    resources,
-    claims,
-    authTime,
-    amr,
-    acr,
-    jkt,
-    clientEpoch,
-    issuerEpoch,
-    secretDigest,
-    idleLimit,
-    createdAt,
-  };
-  return JSON.stringify(birth);
+  return JSON.stringify(Object.fromEntries(fields.map((field) => [field, grant[field]])));
 }

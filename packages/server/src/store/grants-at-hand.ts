@@ -1,7 +1,7 @@
 import type { GrantRecord } from './records.ts';
 
 /** A grant as it was read. `key`: its id as the engine writes it; `origin`: the digest of the last origin that goes with `grant.lastOrigin`. */
-export type GrantAtHand<Key> = { key: Key; userKey: Key; grant: GrantRecord; origin: Uint8Array };
+export type GrantAtHand<Key> = { key: Key; grant: GrantRecord; origin: Uint8Array };
 
 /** How many grants are kept at hand: some 10 MiB. */
 const mostGrants = 8192;

@@ -1,3 +1,4 @@
+import type { EndedGrant } from './ending-events.ts';
 import type { GrantBirth } from './grant-birth.ts';
 import type { EndReason, GrantRecord, SessionRecord } from './records.ts';
 import type { EventRecord } from './store.ts';
@@ -50,6 +51,9 @@ export type GrantStateRow = {
   end_reason: EndReason | null;
 };
 
+/** What the event of a grant's ending takes from its row of `grants`. */
+export type EndedGrantRow<Key> = Pick<GrantRow<Key>, 'grant_id' | 'sid' | 'user_id' | 'client_id' | 'birth'>;
+
 /** A row of `events`. */
 export type EventRow<Key> = {
   position: number;
@@ -73,6 +77,7 @@ export function rowReader<Key>(unpackKey: (key: Key) => string) {
     toSession: (row: SessionRow<Key>) => toSession(unpackKey, row),
     toGrant: (row: GrantRow<Key>) => toGrant(unpackKey, row),
     toEvent: (row: EventRow<Key>) => toEvent(unpackKey, row),
+    toEndedGrant: (row: EndedGrantRow<Key>) => toEndedGrant(unpackKey, row),
   };
 }
 
@@ -107,6 +112,16 @@ function toGrant<Key>(unpackKey: (key: Key) => string, row: GrantRow<Key>): Gran
     ...birth,
     lastOrigin: { ip: row.last_ip, userAgent: row.last_user_agent },
     ...stateOf(row),
+  };
+}
+
+function toEndedGrant<Key>(unpackKey: (key: Key) => string, row: EndedGrantRow<Key>): EndedGrant {
+  return {
+    grantId: unpackKey(row.grant_id),
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources: (JSON.parse(row.birth) as GrantBirth).resources,
   };
 }
 

@@ -1,9 +1,9 @@
-import { type EndedGrant, grantEnded, sessionEnded } from '../ending-events.ts';
-import type { GrantBirth } from '../grant-birth.ts';
+import { grantEnded, sessionEnded } from '../ending-events.ts';
 import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { packKey, unpackKey } from './key.ts';
+import { toEndedGrant } from './rows.ts';
 import { run } from './statements.ts';
 
 type SessionRow = { sid: Buffer; user_id: Buffer; session_no: number };
@@ -114,20 +114,10 @@ function tell(sessions: SessionRow[], grants: GrantRow[], ending: Ending, effect
     const itsGrants = bound.get(sid)!;
     effects.sids.push(sid);
     effects.grantIds.push(...itsGrants.map((grant) => unpackKey(grant.grant_id)));
-    effects.events.push(sessionEnded({ sid, userId: unpackKey(session.user_id) }, itsGrants.map(endedGrant), ending));
+    effects.events.push(sessionEnded({ sid, userId: unpackKey(session.user_id) }, itsGrants.map(toEndedGrant), ending));
   }
   for (const grant of others) {
     effects.grantIds.push(unpackKey(grant.grant_id));
-    effects.events.push(grantEnded(endedGrant(grant), ending));
+    effects.events.push(grantEnded(toEndedGrant(grant), ending));
   }
-}
-
-function endedGrant(row: GrantRow): EndedGrant {
-  return {
-    grantId: unpackKey(row.grant_id),
-    sid: unpackKey(row.sid),
-    userId: unpackKey(row.user_id),
-    clientId: unpackKey(row.client_id),
-    resources: (JSON.parse(row.birth) as GrantBirth).resources,
-  };
 }

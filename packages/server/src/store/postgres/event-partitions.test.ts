@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import pg from 'pg';
+import type pg from 'pg';
 import { sampleTime } from '../sample-records.ts';
 import type { NewEvent, Store } from '../store.ts';
 import { openPostgresStore } from './open.ts';
 import { migrations } from './schema.ts';
 import {
+  connectTo,
   findPostgres,
   howToInstall,
   openEngine,
@@ -41,7 +42,7 @@ function on(title: string, body: (engine: Case) => Promise<void>): void {
         ...engine,
         sql,
         async connect() {
-          const client = await connect(engine.schema);
+          const client = await connectTo(server, engine.schema);
           clients.push(client);
           return client;
         },
@@ -273,7 +274,7 @@ function oldNode(schema: string): { stop(): Promise<number> } {
   let isRunning = true;
   let appended = 0;
   const running = (async () => {
-    const client = await connect(schema);
+    const client = await connectTo(server, schema);
     const insert = {
       name: 'old_insert',
       text: `INSERT INTO event_inbox (batch, ordinal, type, at, actor, sid) VALUES (nextval('event_batch'), 1, 'session.started', $1, '{"kind":"server"}', '\\x0073')`,
@@ -309,12 +310,4 @@ async function sids(store: Store): Promise<unknown[]> {
 
 function told(sid: string): NewEvent {
   return { type: 'session.started', at: now, actor: { kind: 'server' }, sid };
-}
-
-async function connect(schema: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: server.connectionString });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query(`SET search_path = ${schema}`);
-  return client;
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
 import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, NewEvent, Store } from '../store.ts';
 import { openPostgresStore } from './open.ts';
 import { assertHeld, newGrants, rotate, rotateForever, within } from './test-load.ts';
 import {
+  connectTo,
   findPostgres,
   howToInstall,
   openEngine,
@@ -130,7 +130,7 @@ on('an open transaction holds no event back, and its own come when it commits', 
   const heard: NewEvent[] = [];
   const reader = await another();
   const follow = follower(reader, (event) => heard.push(event));
-  const slow = await connect(schema);
+  const slow = await connectTo(server, schema);
   await slow.query('BEGIN');
   await slow.query(
     `INSERT INTO event_inbox (batch, ordinal, type, at, actor, sid)
@@ -232,7 +232,7 @@ on('a touch of a session that somebody holds is passed over, and takes nobody al
     { change: 'create-session', session },
     { change: 'create-grant', grant },
   ]);
-  const holder = await connect(schema);
+  const holder = await connectTo(server, schema);
   await holder.query('BEGIN; SELECT * FROM sessions FOR UPDATE');
   const startedAt = performance.now();
   const touch: Change = { change: 'touch-session', sid: session.sid, lastSeenAt: now + 9, ssoUntil: now + 9999 };
@@ -246,7 +246,7 @@ on('a touch of a session that somebody holds is passed over, and takes nobody al
 
 on('a grant that somebody holds for long is unavailable alone', async ({ store, schema }) => {
   const [held = '', ...others] = await newGrants(store, 5);
-  const holder = await connect(schema);
+  const holder = await connectTo(server, schema);
   await holder.query('BEGIN');
   await holder.query(
     'SELECT 1 FROM grant_state JOIN grants USING (grant_id) ORDER BY grant_no LIMIT 1 FOR UPDATE OF grant_state',
@@ -398,14 +398,6 @@ function follower(store: Store, each: (event: NewEvent) => void): { stop(): void
     });
   });
   return { stop };
-}
-
-async function connect(schema: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: server.connectionString });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query(`SET search_path = ${schema}`);
-  return client;
 }
 
 async function deadlocks(): Promise<number> {

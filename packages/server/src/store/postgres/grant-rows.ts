@@ -1,11 +1,13 @@
 import { hash } from 'node:crypto';
 import { type EndedGrant, grantEnded } from '../ending-events.ts';
-import { birthOf, type GrantBirth } from '../grant-birth.ts';
+import { birthOf } from '../grant-birth.ts';
 import type { EndReason, GrantRecord, Origin } from '../records.ts';
+import type { EndedGrantRow } from '../rows.ts';
 import type { ChangeOf, Effects, EndOneGrant, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { StartOver } from './failure.ts';
 import { packKey, unpackKey } from './key.ts';
+import { toEndedGrant } from './rows.ts';
 import { count, run } from './statements.ts';
 import type { UndoLog } from './undo-log.ts';
 
@@ -42,8 +44,6 @@ type StateRow = {
   origin: Buffer;
   is_ended: boolean;
 };
-
-type BirthRow = { grant_id: Buffer; sid: Buffer; user_id: Buffer; client_id: Buffer; birth: string };
 
 // An ending of the session waits until the grants created here are committed, and then finds them.
 const lockSessions =
@@ -114,7 +114,7 @@ export class GrantRows {
       for (const row of rows) this.#states.set(unpackKey(row.grant_id), toState(row));
     }
     if (endingIds.size > 0) {
-      const rows = await run<BirthRow>(connection, selectBirths, [[...endingIds].map(packKey)]);
+      const rows = await run<EndedGrantRow<Buffer>>(connection, selectBirths, [[...endingIds].map(packKey)]);
       for (const row of rows) this.#births.set(unpackKey(row.grant_id), toEndedGrant(row));
     }
   }
@@ -231,16 +231,6 @@ export class GrantRows {
   #set(grantId: string, state: State): void {
     this.#undo.set(this.#states, grantId, { ...state, isChanged: true });
   }
-}
-
-function toEndedGrant(row: BirthRow): EndedGrant {
-  return {
-    grantId: unpackKey(row.grant_id),
-    sid: unpackKey(row.sid),
-    userId: unpackKey(row.user_id),
-    clientId: unpackKey(row.client_id),
-    resources: (JSON.parse(row.birth) as GrantBirth).resources,
-  };
 }
 
 function toState(row: StateRow): State {

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { nextDigest, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, Store } from '../store.ts';
 import { packKey } from './key.ts';
 import { openPostgresStore } from './open.ts';
 import { migrations } from './schema.ts';
-import { findPostgres, howToInstall, openEngine, startTestPostgres, type TestPostgres } from './test-postgres.ts';
+import {
+  connectTo,
+  findPostgres,
+  howToInstall,
+  openEngine,
+  startTestPostgres,
+  type TestPostgres,
+} from './test-postgres.ts';
 
 const bin = findPostgres();
 const skip = bin === undefined ? howToInstall : false;
@@ -24,7 +31,7 @@ after(() => server?.remove());
 test('D10 what a database of version 1 holds is found, and what a node of version 1 adds to it', { skip }, async () => {
   const { connectionString } = server;
   const schema = 'version_1_due';
-  const client = await connect(schema);
+  const client = await connectTo(server, schema);
   await client.query(`CREATE SCHEMA ${schema}`);
   await client.query(migrations[0]!.sql);
   await client.query('UPDATE store_state SET schema_version = 1');
@@ -61,7 +68,7 @@ test('an old node that sweeps leaves no entry behind', { skip }, async () => {
     endGrant(grant.grantId),
     { change: 'end-sessions', where: { sid: session.sid }, offline: true, ending: sampleEnding() },
   ]);
-  const client = await connect(schema);
+  const client = await connectTo(server, schema);
   const entries = async () =>
     (
       await client.query<{ n: number }>(
@@ -81,7 +88,7 @@ test('a grant that ends while its session is being looked at: the session is fou
   const [session, grant] = await newSession(store, now + 10);
   const other = await another();
   // A look that holds the entry and has seen the grant alive; what it does next is to move the entry.
-  const look = await connect(schema);
+  const look = await connectTo(server, schema);
   await look.query('BEGIN');
   await look.query('SELECT 1 FROM sessions_due FOR UPDATE');
   const ending = other.commit([endGrant(grant.grantId)]);
@@ -149,7 +156,7 @@ test('looks of many nodes while grants are used, ended and created: none is miss
 test('a look touches what is due and not the rest', { skip }, async () => {
   const engine = await openEngine(server);
   const { schema } = engine;
-  const client = await connect(schema);
+  const client = await connectTo(server, schema);
   await insertAsOldNode(client, 20_000, now + 5000);
   await insertAsOldNode(client, 100, now + 10);
   const reads = async () => {
@@ -203,12 +210,4 @@ async function insertAsOldNode(client: pg.Client, count: number, lapsesAt: numbe
       SELECT id, 1, ${now}, ${lapsesAt}, ${now + 9000}, ${now}, 0, 0, '', 'k1' FROM made)
     INSERT INTO grants (grant_id, sid, user_id, client_id, offline, birth, last_ip, last_user_agent)
     SELECT id, id, id, 'c', false, '{}', '', '' FROM made`);
-}
-
-async function connect(schema: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: server.connectionString });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query(`SET search_path = ${schema}`);
-  return client;
 }

@@ -20,4 +20,4 @@ export type GrantRow = rows.GrantRow<Buffer>;
 export type EventRow = rows.EventRow<Buffer>;
 
 /** Rows as records. */
-export const { toSession, toGrant, toEvent } = rows.rowReader(unpackKey);
+export const { toSession, toGrant, toEvent, toEndedGrant } = rows.rowReader(unpackKey);

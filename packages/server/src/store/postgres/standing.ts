@@ -54,7 +54,7 @@ export class StandingReader {
     const rows = await this.#statements.all<StandingRow>(
       selectStandings,
       batch.map(({ grantId }, index) => known[index]?.key ?? (grantId === undefined ? null : packKey(grantId))),
-      known.map((grant) => grant?.userKey ?? null),
+      known.map((known) => (known === undefined ? null : packText(known.grant.userId))),
       batch.map(({ clientId }) => (clientId === undefined ? null : packText(clientId))),
       batch.map(({ rememberedKey }) => (rememberedKey === undefined ? null : packText(rememberedKey))),
       batch.map(({ now }) => now),
@@ -71,7 +71,7 @@ export class StandingReader {
     if (grantId === undefined || row.generation === null) return { grant: undefined, user: undefined, ...more };
     if (row.grant_id !== null) {
       const grant = toGrant(row);
-      this.#atHand.keep({ key: packKey(grantId), userKey: packText(grant.userId), grant, origin: row.origin });
+      this.#atHand.keep({ key: packKey(grantId), grant, origin: row.origin });
       return { grant, user, ...more };
     }
     // A narrow row without its wide one, which nothing here leaves behind: asking again would bring the same.

@@ -255,3 +255,12 @@ export function unprivileged(): User | undefined {
   }
   throw new Error('Postgres does not run as root, and there is neither a user postgres nor nobody');
 }
+
+/** A connection of a test's own, which sees the tables of that schema and may break. */
+export async function connectTo({ connectionString }: TestPostgres, schema: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query(`SET search_path = ${schema}`);
+  return client;
+}

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type EndedGrant, grantEnded, sessionEnded } from '../ending-events.ts';
-import type { GrantBirth } from '../grant-birth.ts';
+import { grantEnded, sessionEnded } from '../ending-events.ts';
 import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import { type Key, packKey, unpackKey } from './key.ts';
+import { toEndedGrant } from './rows.ts';
 
 type SessionRow = { sid: Key; user_id: Key };
 type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; birth: string };
@@ -46,7 +46,7 @@ export function prepareEndings(db: DatabaseSync) {
 
   function endEach(grants: GrantRow[], ending: Ending, effects: Effects): void {
     end(grants, ending, effects);
-    for (const grant of grants) effects.events.push(grantEnded(endedGrant(grant), ending));
+    for (const grant of grants) effects.events.push(grantEnded(toEndedGrant(grant), ending));
   }
 
   function endOne(session: SessionRow, ending: Ending, effects: Effects): void {
@@ -55,7 +55,11 @@ export function prepareEndings(db: DatabaseSync) {
     const grants = boundToSession.all(session.sid) as GrantRow[];
     end(grants, ending, effects);
     effects.events.push(
-      sessionEnded({ sid: unpackKey(session.sid), userId: unpackKey(session.user_id) }, grants.map(endedGrant), ending),
+      sessionEnded(
+        { sid: unpackKey(session.sid), userId: unpackKey(session.user_id) },
+        grants.map(toEndedGrant),
+        ending,
+      ),
     );
   }
 
@@ -87,15 +91,5 @@ export function prepareEndings(db: DatabaseSync) {
         return grantsByUserAndClient.all(packKey(where.userId), packKey(where.clientId)) as GrantRow[];
       }
     },
-  };
-}
-
-function endedGrant(row: GrantRow): EndedGrant {
-  return {
-    grantId: unpackKey(row.grant_id),
-    sid: unpackKey(row.sid),
-    userId: unpackKey(row.user_id),
-    clientId: unpackKey(row.client_id),
-    resources: (JSON.parse(row.birth) as GrantBirth).resources,
   };
 }

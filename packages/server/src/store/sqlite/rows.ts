@@ -14,4 +14,4 @@ export type GrantRow = rows.GrantRow<Key> & GrantStateRow;
 export type EventRow = rows.EventRow<Key>;
 
 /** Rows as records. */
-export const { toSession, toGrant, toEvent } = rows.rowReader(unpackKey);
+export const { toSession, toGrant, toEvent, toEndedGrant } = rows.rowReader(unpackKey);

@@ -9,11 +9,11 @@ import { type GrantRow, toGrant } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 // Rows come as arrays here: objects cost half as much again.
-const selectState = `
-  SELECT generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin
-  FROM grant_state WHERE grant_id = ?`;
+const stateColumns =
+  'generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin';
+const selectState = `SELECT ${stateColumns} FROM grant_state WHERE grant_id = ?`;
 const selectStanding = `
-  SELECT generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin,
+  SELECT ${stateColumns},
     (SELECT body FROM documents WHERE kind = 'user' AND id = ?2), (SELECT version FROM documents WHERE kind = 'client' AND id = ?3),
     EXISTS (SELECT 1 FROM remembered WHERE key = ?4 AND until > ?5)
   FROM grant_state WHERE grant_id = ?1`;
@@ -54,10 +54,10 @@ export class StandingReader {
 
   /** Answers all who asked in one turn of the loop, in one reading of the file: its locks are taken once. */
   async getStandings(batch: readonly StandingAsked[]): Promise<Standing[]> {
-    return this.#statements.inOneReading(() => batch.map((asked) => this.getStanding(asked)));
+    return this.#statements.inOneReading(() => batch.map((asked) => this.#standingOf(asked)));
   }
 
-  getStanding({ grantId, clientId, rememberedKey, now }: StandingAsked): Standing {
+  #standingOf({ grantId, clientId, rememberedKey, now }: StandingAsked): Standing {
     const known = grantId === undefined ? undefined : this.#atHand.find(grantId);
     if (known) {
       const columns = this.#statements.oneArray<StandingColumns>(
@@ -97,7 +97,7 @@ export class StandingReader {
     const row = this.#statements.one<GrantRow>(selectGrant, key);
     if (!row) return undefined;
     const grant = toGrant(row);
-    this.#atHand.keep({ key, userKey: row.user_id, grant, origin: row.origin });
+    this.#atHand.keep({ key, grant, origin: row.origin });
     return grant;
   }
 }
