@@ -3,7 +3,7 @@ import { type AccessTokenClaims, accessTokenType, decodeJwt, type Seconds } from
 import type { Context } from '../context.ts';
 import { sameText, seal, unseal } from '../secrets/sealed.ts';
 import type { ClientRecord, GrantRecord, ResourceServerRecord } from '../store/records.ts';
-import { encodeJson } from './signing-keys.ts';
+import { encodeJson, type SignedToken } from './signing-keys.ts';
 
 /** What an access token is made from. `grant` and `subject.userId` are absent for a client acting for itself. */
 export type AccessTokenFacts = {
@@ -80,16 +80,12 @@ export function readAccessToken(
 ): AccessTokenClaims | undefined {
   if (token.startsWith(opaquePrefix))
     return unseal(tools.rootKeys, 'access-token', token.slice(opaquePrefix.length)) as AccessTokenClaims | undefined;
-  const decoded = decodeJwt(token);
-  if (!decoded) return undefined;
-  const { header, payload, signature } = decoded;
+  const signed = tools.signingKeys.read(token) ?? readHs256(tools, resourceServers, token);
+  if (!signed) return undefined;
+  const { header, payload } = signed;
   if (header.typ?.toLowerCase() !== accessTokenType || header.crit !== undefined || payload.iss !== tools.config.issuer)
     return undefined;
-  const holds =
-    header.alg === 'HS256'
-      ? isSignedByResourceServer(tools, resourceServers, payload.aud, token, signature)
-      : typeof header.kid === 'string' && tools.signingKeys.verify(header.kid, header.alg, token, signature);
-  return holds ? (payload as AccessTokenClaims) : undefined;
+  return payload as AccessTokenClaims;
 }
 
 function signHs256(tools: Tools, server: ResourceServerRecord, claims: AccessTokenClaims): string {
@@ -102,23 +98,26 @@ function signHs256(tools: Tools, server: ResourceServerRecord, claims: AccessTok
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
 }
 
-function isSignedByResourceServer(
+/** What a token says that its resource server's own secret has signed. */
+function readHs256(
   tools: Pick<Context, 'rootKeys'>,
   resourceServers: readonly ResourceServerRecord[],
-  aud: unknown,
   token: string,
-  signature: Uint8Array,
-): boolean {
+): SignedToken | undefined {
+  const decoded = decodeJwt(token);
+  if (decoded?.header.alg !== 'HS256') return undefined;
   const server = resourceServers.find(
-    (one) => one.algorithm === 'HS256' && [aud].flat().some((name) => one.audiences.includes(String(name))),
+    (one) =>
+      one.algorithm === 'HS256' && [decoded.payload.aud].flat().some((name) => one.audiences.includes(String(name))),
   );
   const secret = server && resourceServerSecret(tools, server);
-  if (!secret) return false;
+  if (!secret) return undefined;
   const input = token.slice(0, token.lastIndexOf('.'));
-  return sameText(
+  const isSigned = sameText(
     createHmac('sha256', secret).update(input).digest('base64url'),
-    Buffer.from(signature).toString('base64url'),
+    Buffer.from(decoded.signature).toString('base64url'),
   );
+  return isSigned ? decoded : undefined;
 }
 
 function resourceServerSecret(tools: Pick<Context, 'rootKeys'>, server: ResourceServerRecord): string | undefined {

@@ -1,4 +1,3 @@
-import { decodeJwt } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 
 /** What an ID token that came back as a hint says. */
@@ -12,17 +11,10 @@ export function readIdTokenHint(
   context: Pick<Context, 'config' | 'signingKeys'>,
   token: string,
 ): IdTokenHint | undefined {
-  const decoded = decodeJwt(token);
-  if (!decoded) return undefined;
-  const { header, payload, signature } = decoded;
-  if (
-    header.typ !== 'JWT' ||
-    header.crit !== undefined ||
-    payload.iss !== context.config.issuer ||
-    typeof header.kid !== 'string'
-  )
-    return undefined;
-  if (!context.signingKeys.verify(header.kid, header.alg, token, signature)) return undefined;
+  const signed = context.signingKeys.read(token);
+  if (!signed) return undefined;
+  const { header, payload } = signed;
+  if (header.typ !== 'JWT' || header.crit !== undefined || payload.iss !== context.config.issuer) return undefined;
   const { sub, aud, sid } = payload;
   if (typeof sub !== 'string' || typeof aud !== 'string') return undefined;
   return { sub, aud, sid: typeof sid === 'string' ? sid : undefined };

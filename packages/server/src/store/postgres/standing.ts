@@ -1,6 +1,5 @@
 import { AskedTogether } from '../asked-together.ts';
-import { GrantsAtHand } from '../grants-at-hand.ts';
-import type { UserRecord } from '../records.ts';
+import { GrantsAtHand, userOf } from '../grants-at-hand.ts';
 import { withState } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
 import { packKey, packText } from './key.ts';
@@ -67,18 +66,17 @@ export class StandingReader {
   /** Undefined when the row must be read again, whole: the grant was used from elsewhere since it was kept, or is no longer at hand. */
   #standingOf({ grantId }: StandingAsked, row: StandingRow): Standing | undefined {
     const more = { clientVersion: row.client_version ?? undefined, isRemembered: row.is_remembered };
-    const user = row.body === null ? undefined : (JSON.parse(row.body) as UserRecord);
     if (grantId === undefined || row.generation === null) return { grant: undefined, user: undefined, ...more };
     if (row.grant_id !== null) {
       const grant = toGrant(row);
       this.#atHand.keep({ key: packKey(grantId), grant, origin: row.origin });
-      return { grant, user, ...more };
+      return { grant, user: userOf(row.body), ...more };
     }
     // A narrow row without its wide one, which nothing here leaves behind: asking again would bring the same.
-    if (row.is_whole) return { grant: undefined, user, ...more };
+    if (row.is_whole) return { grant: undefined, user: userOf(row.body), ...more };
     const known = this.#atHand.find(grantId);
     if (known && Buffer.compare(known.origin, row.origin) === 0)
-      return { grant: withState(known.grant, row), user, ...more };
+      return { grant: withState(known.grant, row), user: userOf(row.body, known), ...more };
     this.#atHand.forget(grantId);
     return undefined;
   }

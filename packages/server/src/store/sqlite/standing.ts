@@ -1,6 +1,6 @@
 import type { Seconds } from '@tessera/protocol';
-import { GrantsAtHand } from '../grants-at-hand.ts';
-import type { EndReason, GrantRecord, UserRecord } from '../records.ts';
+import { GrantsAtHand, userOf } from '../grants-at-hand.ts';
+import type { EndReason, GrantRecord } from '../records.ts';
 import { withState } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
 import { type Key, packKey } from './key.ts';
@@ -71,7 +71,7 @@ export class StandingReader {
       if (columns && isFrom(known.origin, columns))
         return {
           grant: stateOn(known.grant, columns),
-          user: userOf(columns[11]),
+          user: userOf(columns[11], known),
           clientVersion: columns[12] ?? undefined,
           isRemembered: columns[13] === 1,
         };
@@ -119,8 +119,4 @@ function stateOn(grant: GrantRecord, columns: StateColumns | StandingColumns): G
     ended_at: columns[8],
     end_reason: columns[9],
   });
-}
-
-function userOf(body: string | null): UserRecord | undefined {
-  return body === null ? undefined : (JSON.parse(body) as UserRecord);
 }
