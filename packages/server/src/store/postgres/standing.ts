@@ -1,5 +1,6 @@
 import { AskedTogether } from '../asked-together.ts';
-import { GrantsAtHand, userOf } from '../grants-at-hand.ts';
+import { type GrantAtHand, GrantsAtHand, userOf } from '../grants-at-hand.ts';
+import type { EndReason, GrantRecord } from '../records.ts';
 import { withState } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
 import { packKey, packText } from './key.ts';
@@ -7,35 +8,51 @@ import { grantColumns } from './lists.ts';
 import { type GrantRow, toGrant } from './rows.ts';
 import type { Statements } from './statements.ts';
 
-type StandingRow = GrantRow & {
-  ordinal: number;
-  origin: Buffer;
-  body: string | null;
-  client_version: number | null;
-  is_remembered: boolean;
-  /** Whether the wide row was asked for too. */
-  is_whole: boolean;
-};
+type MoreColumns = { body: string | null; client_version: number | null; is_remembered: boolean };
+type WholeRow = GrantRow & MoreColumns & { ordinal: number; origin: Buffer };
+type StateColumns = [
+  ordinal: number,
+  generation: number | null,
+  sealKeyId: string,
+  rotatedAt: number,
+  idleAt: number | null,
+  endsAt: number,
+  lastUsedAt: number,
+  uses: number,
+  replays: number,
+  endedAt: number | null,
+  endReason: EndReason | null,
+  origin: Buffer,
+  body: string | null,
+  clientVersion: number | null,
+  isRemembered: boolean,
+];
 
-// A user's document has the text of the id that the grant has packed (see key.ts). Of a grant at hand the asker knows it, and needs no wide row.
-const selectStandings = `
-  SELECT a.ordinal, ${grantColumns}, s.origin, d.body, c.version AS client_version, r.key IS NOT NULL AS is_remembered,
-    a.user_id IS NULL AS is_whole
+const more = `
+  LEFT JOIN documents c ON c.kind = 'client' AND c.id = a.client_id
+  LEFT JOIN remembered r ON r.key = a.key AND r.until > a.now`;
+// Of a grant at hand only what changes is read, and as arrays: that is half the work here and there.
+const selectStates = `
+  SELECT a.ordinal, s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason, s.origin,
+    d.body, c.version, r.key IS NOT NULL
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY
     AS a(grant_id, user_id, client_id, key, now, ordinal)
   LEFT JOIN grant_state s ON s.grant_id = a.grant_id
-  LEFT JOIN grants g ON g.grant_id = a.grant_id AND a.user_id IS NULL
-  LEFT JOIN documents d ON d.kind = 'user' AND d.id = coalesce(a.user_id, CASE get_byte(g.user_id, 0)
+  LEFT JOIN documents d ON d.kind = 'user' AND d.id = a.user_id ${more}`;
+// A user's document has the text of the id that the grant has packed (see key.ts).
+const selectWhole = `
+  SELECT a.ordinal, ${grantColumns}, s.origin, d.body, c.version AS client_version, r.key IS NOT NULL AS is_remembered
+  FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[]) WITH ORDINALITY AS a(grant_id, client_id, key, now, ordinal)
+  LEFT JOIN (grants g JOIN grant_state s USING (grant_id)) ON g.grant_id = a.grant_id
+  LEFT JOIN documents d ON d.kind = 'user' AND d.id = CASE get_byte(g.user_id, 0)
     WHEN 1 THEN convert_to(rtrim(translate(encode(substr(g.user_id, 2), 'base64'), '+/', '-_'), '='), 'UTF8')
-    ELSE substr(g.user_id, 2) END)
-  LEFT JOIN documents c ON c.kind = 'client' AND c.id = a.client_id
-  LEFT JOIN remembered r ON r.key = a.key AND r.until > a.now`;
+    ELSE substr(g.user_id, 2) END ${more}`;
 
-/** Reads what tokens hang on, of all who ask at the same time in one statement. */
+/** Reads what tokens hang on, of all who ask at the same time in one statement: one for grants at hand, one for the others. */
 export class StandingReader {
   readonly #statements: Statements;
   readonly #atHand = new GrantsAtHand<Buffer>();
-  readonly #together = new AskedTogether<StandingAsked, StandingRow>((batch) => this.#select(batch));
+  readonly #together = new AskedTogether<StandingAsked, Standing | undefined>((batch) => this.#read(batch));
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -43,41 +60,86 @@ export class StandingReader {
 
   async getStanding(asked: StandingAsked): Promise<Standing> {
     for (;;) {
-      const standing = this.#standingOf(asked, await this.#together.ask(asked));
+      const standing = await this.#together.ask(asked);
       if (standing !== undefined) return standing;
     }
   }
 
-  async #select(batch: readonly StandingAsked[]): Promise<StandingRow[]> {
-    const known = batch.map(({ grantId }) => (grantId === undefined ? undefined : this.#atHand.find(grantId)));
-    const rows = await this.#statements.all<StandingRow>(
-      selectStandings,
-      batch.map(({ grantId }, index) => known[index]?.key ?? (grantId === undefined ? null : packKey(grantId))),
-      known.map((known) => (known === undefined ? null : packText(known.grant.userId))),
-      batch.map(({ clientId }) => (clientId === undefined ? null : packText(clientId))),
-      batch.map(({ rememberedKey }) => (rememberedKey === undefined ? null : packText(rememberedKey))),
-      batch.map(({ now }) => now),
-    );
-    const inOrder: StandingRow[] = [];
-    for (const row of rows) inOrder[row.ordinal - 1] = row;
-    return inOrder;
+  /** Undefined for a grant that was used from elsewhere since it was kept: it is no longer at hand, so the next reading reads it whole. */
+  async #read(batch: readonly StandingAsked[]): Promise<(Standing | undefined)[]> {
+    const standings: (Standing | undefined)[] = [];
+    const known: Known[] = [];
+    const others: Other[] = [];
+    for (const [index, asked] of batch.entries()) {
+      const atHand = asked.grantId === undefined ? undefined : this.#atHand.find(asked.grantId);
+      if (atHand === undefined && asked.grantId !== undefined) others.push({ index, asked });
+      else known.push({ index, asked, atHand });
+    }
+    await Promise.all([
+      known.length > 0 && this.#readStates(known, standings),
+      others.length > 0 && this.#readWhole(others, standings),
+    ]);
+    return standings;
   }
 
-  /** Undefined when the row must be read again, whole: the grant was used from elsewhere since it was kept, or is no longer at hand. */
-  #standingOf({ grantId }: StandingAsked, row: StandingRow): Standing | undefined {
-    const more = { clientVersion: row.client_version ?? undefined, isRemembered: row.is_remembered };
-    if (grantId === undefined || row.generation === null) return { grant: undefined, user: undefined, ...more };
-    if (row.grant_id !== null) {
-      const grant = toGrant(row);
-      this.#atHand.keep({ key: packKey(grantId), grant, origin: row.origin });
-      return { grant, user: userOf(row.body), ...more };
+  async #readStates(known: readonly Known[], standings: (Standing | undefined)[]): Promise<void> {
+    const rows = await this.#statements.allArrays<StateColumns>(
+      selectStates,
+      known.map(({ atHand }) => atHand?.key ?? null),
+      known.map(({ atHand }) => (atHand === undefined ? null : packText(atHand.grant.userId))),
+      ...packMore(known),
+    );
+    for (const row of rows) {
+      const { index, atHand } = known[row[0] - 1] as Known;
+      const more = { clientVersion: row[13] ?? undefined, isRemembered: row[14] };
+      if (atHand === undefined || row[1] === null) standings[index] = { grant: undefined, user: undefined, ...more };
+      else if (Buffer.compare(atHand.origin, row[11]) !== 0) this.#atHand.forget(atHand.grant.grantId);
+      else standings[index] = { grant: stateOn(atHand.grant, row), user: userOf(row[12], atHand), ...more };
     }
-    // A narrow row without its wide one, which nothing here leaves behind: asking again would bring the same.
-    if (row.is_whole) return { grant: undefined, user: userOf(row.body), ...more };
-    const known = this.#atHand.find(grantId);
-    if (known && Buffer.compare(known.origin, row.origin) === 0)
-      return { grant: withState(known.grant, row), user: userOf(row.body, known), ...more };
-    this.#atHand.forget(grantId);
-    return undefined;
   }
+
+  async #readWhole(others: readonly Other[], standings: (Standing | undefined)[]): Promise<void> {
+    const rows = await this.#statements.all<WholeRow>(
+      selectWhole,
+      others.map(({ asked }) => packKey(asked.grantId as string)),
+      ...packMore(others),
+    );
+    for (const row of rows) {
+      const more = { clientVersion: row.client_version ?? undefined, isRemembered: row.is_remembered };
+      const { index } = others[row.ordinal - 1] as Other;
+      if (row.grant_id === null) standings[index] = { grant: undefined, user: undefined, ...more };
+      else {
+        const grant = toGrant(row);
+        const read: GrantAtHand<Buffer> = { key: row.grant_id, grant, origin: row.origin };
+        this.#atHand.keep(read);
+        standings[index] = { grant, user: userOf(row.body, read), ...more };
+      }
+    }
+  }
+}
+
+type Other = { index: number; asked: StandingAsked };
+type Known = Other & { atHand: GrantAtHand<Buffer> | undefined };
+
+function packMore(all: readonly Other[]) {
+  return [
+    all.map(({ asked: { clientId } }) => (clientId === undefined ? null : packText(clientId))),
+    all.map(({ asked: { rememberedKey } }) => (rememberedKey === undefined ? null : packText(rememberedKey))),
+    all.map(({ asked: { now } }) => now),
+  ];
+}
+
+function stateOn(grant: GrantRecord, row: StateColumns): GrantRecord {
+  return withState(grant, {
+    generation: row[1] as number,
+    seal_key_id: row[2],
+    rotated_at: row[3],
+    idle_at: row[4],
+    ends_at: row[5],
+    last_used_at: row[6],
+    uses: row[7],
+    replays: row[8],
+    ended_at: row[9],
+    end_reason: row[10],
+  });
 }

@@ -21,6 +21,14 @@ export class Statements {
   all<Row>(sql: string, ...values: unknown[]): Promise<Row[]> {
     return withConnection(this.#pool, (connection) => run<Row>(connection, sql, values));
   }
+
+  /** All rows as arrays of their columns, which the caller knows to be `Row`. */
+  allArrays<Row extends readonly unknown[]>(sql: string, ...values: unknown[]): Promise<Row[]> {
+    return withConnection(this.#pool, async (connection) => {
+      const query = { name: nameOf(sql), text: sql, values, rowMode: 'array' };
+      return (await connection.query(query)).rows as unknown as Row[];
+    });
+  }
 }
 
 /** Runs a statement by its prepared name and returns its rows. */
