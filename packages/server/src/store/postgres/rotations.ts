@@ -9,28 +9,36 @@ import { usedFromOf } from './throttle-rows.ts';
 /** A rotation that is all of its commit, with the key of the proof that came with it, if one did. */
 type Rotation = { rotate: ChangeOf<'rotate-grant'>; remember: ChangeOf<'remember'> | undefined };
 
-// Locked in one order, grants before keys and each by id, so that batches of several nodes wait and do not deadlock; "locked" is read by what follows, else it would not be
-// executed. Each condition stands twice: the update's own snapshot may be older than the lock, and is looked at again. A key that is remembered already keeps its rotation out.
-const rotateGrants = `
-  WITH asked AS (
-    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::bytea[], $8::bigint[], $9::text[])
-      AS a(grant_id, expect, seal_key_id, at, idle_at, origin, key, until, used_from)
-  ), locked AS MATERIALIZED (
-    SELECT s.grant_id FROM grant_state s JOIN asked USING (grant_id)
-    WHERE s.generation = asked.expect AND s.ended_at IS NULL AND s.origin = asked.origin
-    ORDER BY s.grant_id FOR NO KEY UPDATE OF s
-  ), stored AS (
+// Locked in one order, grants before keys and each by id, so that batches of several nodes wait and do not deadlock. A locked row stays where it is, so it is updated by its place. Each condition stands
+// twice: the update's own snapshot may be older than the lock, and is looked at again.
+const rotate = `
+  UPDATE grant_state s SET generation = s.generation + 1, seal_key_id = locked.seal_key_id, rotated_at = locked.at, idle_at = locked.idle_at,
+    last_used_at = locked.at, uses = s.uses + 1`;
+const isAsExpected = 's.generation = a.expect AND s.ended_at IS NULL AND s.origin = a.origin';
+const isStillAsExpected = `s.ctid = locked.place AND s.grant_id = locked.grant_id AND ${isAsExpected.replaceAll('a.', 'locked.')}`;
+
+function lockedWith(columns: string, values: string): string {
+  return `
+  WITH locked AS MATERIALIZED (
+    SELECT s.ctid AS place, a.* FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[]${values})
+      AS a(grant_id, expect, seal_key_id, at, idle_at, origin${columns})
+    JOIN grant_state s ON s.grant_id = a.grant_id
+    WHERE ${isAsExpected} ORDER BY s.grant_id FOR NO KEY UPDATE OF s
+  )`;
+}
+
+const rotateGrants = `${lockedWith('', '')}
+  ${rotate} FROM locked WHERE ${isStillAsExpected} RETURNING s.grant_id`;
+
+// With the keys of the proofs they came with. "locked" is read by what follows, else it would not be executed. A key that is remembered already keeps its rotation out.
+const rotateProvedGrants = `${lockedWith(', key, until, used_from', ', $7::bytea[], $8::bigint[], $9::text[]')}, stored AS (
     INSERT INTO remembered AS r (key, until, used_from)
-    SELECT asked.key, asked.until, asked.used_from FROM asked JOIN locked USING (grant_id) WHERE asked.key IS NOT NULL ORDER BY asked.key
+    SELECT key, until, used_from FROM locked WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT (key) DO UPDATE SET until = excluded.until, used_from = excluded.used_from WHERE r.until <= $10::bigint
     RETURNING r.key
   )
-  UPDATE grant_state s SET generation = s.generation + 1, seal_key_id = asked.seal_key_id, rotated_at = asked.at, idle_at = asked.idle_at,
-    last_used_at = asked.at, uses = s.uses + 1
-  FROM locked JOIN asked USING (grant_id) LEFT JOIN stored USING (key)
-  WHERE s.grant_id = locked.grant_id AND s.generation = asked.expect AND s.ended_at IS NULL AND s.origin = asked.origin
-    AND (asked.key IS NULL OR stored.key IS NOT NULL)
-  RETURNING s.grant_id`;
+  ${rotate} FROM locked LEFT JOIN stored USING (key)
+  WHERE ${isStillAsExpected} AND (locked.key IS NULL OR stored.key IS NOT NULL) RETURNING s.grant_id`;
 
 /** The rotations of a batch in which there is nothing else, each of another grant and with another key: what a busy server writes most. Undefined for any other batch. */
 export function onlyRotations(tasks: readonly SharedTask[]): Rotation[] | undefined {
@@ -55,7 +63,6 @@ export function onlyRotations(tasks: readonly SharedTask[]): Rotation[] | undefi
  * place, and came with a key that was not remembered; about the others nothing is decided.
  */
 export async function rotateInOneStatement(pool: Pool, rotations: readonly Rotation[]): Promise<Set<string>> {
-  const keys = rotations.flatMap(({ remember }) => remember ?? []);
   const values = [
     rotations.map(({ rotate }) => packKey(rotate.grantId)),
     rotations.map(({ rotate }) => rotate.expect),
@@ -63,12 +70,19 @@ export async function rotateInOneStatement(pool: Pool, rotations: readonly Rotat
     rotations.map(({ rotate }) => rotate.at),
     rotations.map(({ rotate }) => rotate.idleAt),
     rotations.map(({ rotate }) => Buffer.from(originDigest(rotate.origin), 'hex')),
+  ];
+  const keys = rotations.flatMap(({ remember }) => remember ?? []);
+  const keyValues = [
     rotations.map(({ remember }) => (remember === undefined ? null : packText(remember.key))),
     rotations.map(({ remember }) => remember?.until ?? null),
     rotations.map(({ remember }) => (remember === undefined ? null : usedFromOf(remember))),
     // A key that lapsed between the first and the last of them is decided on by itself.
-    keys.length === 0 ? 0 : Math.min(...keys.map(({ now }) => now)),
+    Math.min(...keys.map(({ now }) => now)),
   ];
-  const rows = await inStatement(pool, (connection) => run<{ grant_id: Buffer }>(connection, rotateGrants, values));
+  const rows = await inStatement(pool, (connection) =>
+    keys.length === 0
+      ? run<{ grant_id: Buffer }>(connection, rotateGrants, values)
+      : run<{ grant_id: Buffer }>(connection, rotateProvedGrants, [...values, ...keyValues]),
+  );
   return new Set(rows.map((row) => unpackKey(row.grant_id)));
 }
