@@ -1,3 +1,4 @@
+import type { Seconds } from '@tessera/protocol';
 import type { Ending, NewEvent } from './store.ts';
 
 /** A grant that just ended, as far as its event tells of it. */
@@ -7,6 +8,8 @@ export type EndedGrant = {
   userId: string;
   clientId: string;
   resources: readonly string[];
+  /** When it would have ended by itself, however much it was used. */
+  endsAt: Seconds;
 };
 
 // How many grants an event names: enough for edges to drop them one by one, few enough for one row.
@@ -14,7 +17,7 @@ const namedGrants = 100;
 
 /** The event that a session's ending implies; `grants`: those that ended with it. */
 export function sessionEnded(
-  session: { sid: string; userId: string },
+  session: { sid: string; userId: string; endsAt: Seconds },
   grants: readonly Pick<EndedGrant, 'grantId' | 'resources'>[],
   ending: Ending,
 ): NewEvent {
@@ -29,6 +32,7 @@ export function sessionEnded(
       reason: ending.reason,
       grants: grants.slice(0, namedGrants).map(({ grantId }) => grantId),
       grantCount: grants.length,
+      endsAt: session.endsAt,
     },
     audiences: audiencesOf(grants),
     until: ending.until,
@@ -46,7 +50,7 @@ export function grantEnded(grant: EndedGrant, ending: Ending): NewEvent {
     sid,
     grantId,
     clientId,
-    data: { ...ending.data, reason: ending.reason },
+    data: { ...ending.data, reason: ending.reason, endsAt: grant.endsAt },
     audiences: audiencesOf([grant]),
     until: ending.until,
   };

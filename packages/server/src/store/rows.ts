@@ -51,8 +51,11 @@ export type GrantStateRow = {
   end_reason: EndReason | null;
 };
 
-/** What the event of a grant's ending takes from its row of `grants`. */
-export type EndedGrantRow<Key> = Pick<GrantRow<Key>, 'grant_id' | 'sid' | 'user_id' | 'client_id' | 'birth'>;
+/** What the event of a grant's ending takes from its rows. */
+export type EndedGrantRow<Key> = Pick<
+  GrantRow<Key>,
+  'grant_id' | 'sid' | 'user_id' | 'client_id' | 'birth' | 'ends_at'
+>;
 
 /** A row of `events`. */
 export type EventRow<Key> = {
@@ -122,6 +125,7 @@ function toEndedGrant<Key>(unpackKey: (key: Key) => string, row: EndedGrantRow<K
     userId: unpackKey(row.user_id),
     clientId: unpackKey(row.client_id),
     resources: (JSON.parse(row.birth) as GrantBirth).resources,
+    endsAt: row.ends_at,
   };
 }
 

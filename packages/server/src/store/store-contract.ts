@@ -689,6 +689,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
             reason: 'user_signed_out',
             grants: bound.map((grant) => grant.grantId),
             grantCount: 2,
+            endsAt: session.endsAt,
           },
           audiences: ['https://a.example', 'https://b.example'],
           until: ending.until,
@@ -722,7 +723,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         sid: session.sid,
         grantId: offline.grantId,
         clientId: 'cli',
-        data: { reason: 'refresh_reused' },
+        data: { reason: 'refresh_reused', endsAt: offline.endsAt },
         audiences: ['https://c.example'],
         until: ending.until,
       });

@@ -61,7 +61,7 @@ export type Change =
   | { change: 'touch-session'; sid: string; lastSeenAt: Seconds; ssoUntil: Seconds }
   /**
    * Ends sessions that have not ended, and the grants under them: those of kind `session`, with `offline` the others too. One event
-   * `session.ended` for each session (data: reason, and `grants`, the ids of the session-bound grants it ended, at most 100, and `grantCount`), one `grant.ended`
+   * `session.ended` for each session (data: reason, `endsAt`, until when it would have lasted, and `grants`, the ids of the session-bound grants it ended, at most 100, and `grantCount`), one `grant.ended`
    * for each offline grant; `audiences` are those of the grants it tells of, null (everybody) if one of them names no resources. With `offline`, grants that
    * outlived their session are found too; with `exceptSid`, those under that session are spared.
    * With `version`, nothing happens when the session was renewed since. Expects nothing: what has ended stays as it ended.
@@ -90,7 +90,7 @@ export type Change =
   | { change: 'touch-grant'; grantId: string; expect: number; at: Seconds; idleAt: Seconds | null; origin: Origin }
   /** A replay. Raises `replays` by one. Expects nothing. */
   | { change: 'count-replay'; grantId: string }
-  /** Ends grants that have not ended; one event `grant.ended` each. Expects nothing. */
+  /** Ends grants that have not ended; one event `grant.ended` each (data: reason, and `endsAt`, until when it would have lasted). Expects nothing. */
   | {
       change: 'end-grants';
       where: { grantId: string } | { sid: string } | { userId: string; clientId: string };

@@ -38,7 +38,7 @@ export function isJournaled({ type, data }: Pick<NewEvent, 'type' | 'data'>): bo
   return true;
 }
 
-/** What the journal holds of events: looks up until when each ending matters, and how users and clients were left. */
+/** What the journal holds of events: looks up how users and clients were left, and of events of older versions, until when an ending matters. */
 export async function entriesOfEvents(
   store: Pick<Store, 'get' | 'getSession' | 'getGrant'>,
   events: readonly EventRecord[],
@@ -61,11 +61,11 @@ async function entryOf(
   const changed = Array.isArray(data?.changed) ? { changed: data.changed.map(String) } : {};
   switch (type) {
     case 'session.ended': {
-      const endsAt = (await store.getSession(sid ?? ''))?.endsAt ?? untilTokensEnd;
+      const endsAt = endsAtOf(event) ?? (await store.getSession(sid ?? ''))?.endsAt ?? untilTokensEnd;
       return { ...base, kind: 'session', id: sid ?? '', until: Math.max(endsAt, untilTokensEnd), ...of({ userId }) };
     }
     case 'grant.ended': {
-      const endsAt = (await store.getGrant(grantId ?? ''))?.endsAt ?? untilTokensEnd;
+      const endsAt = endsAtOf(event) ?? (await store.getGrant(grantId ?? ''))?.endsAt ?? untilTokensEnd;
       const until = Math.max(endsAt, untilTokensEnd);
       return { ...base, kind: 'grant', id: grantId ?? '', until, ...of({ userId, sid, clientId }) };
     }
@@ -101,6 +101,11 @@ async function entryOf(
     default:
       return undefined;
   }
+}
+
+// What a process of an older version ended does not tell it.
+function endsAtOf({ data }: EventRecord): Seconds | undefined {
+  return typeof data?.endsAt === 'number' ? data.endsAt : undefined;
 }
 
 function stateOf(record: { disabled: boolean } | undefined): 'enabled' | 'disabled' | 'removed' {

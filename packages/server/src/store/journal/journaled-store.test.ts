@@ -9,6 +9,7 @@ import { sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-
 import { openSqliteStore } from '../sqlite/open.ts';
 import type { Change, Store } from '../store.ts';
 import { storeContract } from '../store-contract.ts';
+import { entriesOfEvents } from './entries-of-events.ts';
 import type { JournalEntry } from './journal-entry.ts';
 import { type JournaledStore, openJournaledStore, StoreWentBack } from './journaled-store.ts';
 
@@ -82,6 +83,29 @@ describe('a store with a journal of endings', () => {
     assert.equal(entry?.id, sid);
     assert.equal(entry?.until, Math.max(session?.endsAt ?? 0, sampleEnding().until));
     assert.equal(entry?.position, (await store.position()).position);
+  });
+
+  it('of events that do not tell how long it would have lasted, the journal looks it up', async (t) => {
+    const { store } = await opened(t);
+    const { sid, grantId } = await signIn(store);
+    const [session, grant] = [await store.getSession(sid), await store.getGrant(grantId)];
+    const told = {
+      position: 1,
+      at: sampleTime,
+      actor: { kind: 'server' } as const,
+      sid,
+      grantId,
+      data: { reason: 'token_revoked' },
+    };
+    const entries = await entriesOfEvents(store, [
+      { ...told, type: 'session.ended' },
+      { ...told, type: 'grant.ended' },
+      { ...told, type: 'grant.ended', data: { endsAt: sampleTime + 5 } },
+    ]);
+    assert.deepEqual(
+      entries.map(({ until }) => until),
+      [session!.endsAt, grant!.endsAt, sampleTime + 5],
+    );
   });
 
   it('what lapses by itself, and what ends nothing, is not written', async (t) => {

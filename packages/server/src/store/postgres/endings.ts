@@ -3,19 +3,11 @@ import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { packKey, unpackKey } from './key.ts';
-import { toEndedGrant } from './rows.ts';
+import { type EndedGrantRow, toEndedGrant } from './rows.ts';
 import { run } from './statements.ts';
 
-type SessionRow = { sid: Buffer; user_id: Buffer; session_no: number };
-type GrantRow = {
-  grant_id: Buffer;
-  sid: Buffer;
-  user_id: Buffer;
-  client_id: Buffer;
-  offline: boolean;
-  birth: string;
-  grant_no: number;
-};
+type SessionRow = { sid: Buffer; user_id: Buffer; session_no: number; ends_at: number };
+type GrantRow = EndedGrantRow & { offline: boolean; grant_no: number };
 
 /** Locks the unended sessions that the condition selects, by id, and ends them. */
 function endSessionsWhere(condition: string): string {
@@ -25,7 +17,7 @@ function endSessionsWhere(condition: string): string {
     )
     UPDATE sessions s SET ended_at = $1, end_reason = $2, version = version + 1
     FROM locked WHERE s.sid = locked.sid AND s.ended_at IS NULL
-    RETURNING s.sid, s.user_id, s.session_no`;
+    RETURNING s.sid, s.user_id, s.session_no, s.ends_at`;
 }
 
 /** Locks the unended grants that the condition selects, by id, and ends them. */
@@ -37,9 +29,9 @@ function endGrantsWhere(condition: string): string {
     ), ended AS (
       UPDATE grant_state s SET ended_at = $1, end_reason = $2
       FROM locked WHERE s.grant_id = locked.grant_id AND s.ended_at IS NULL
-      RETURNING s.grant_id
+      RETURNING s.grant_id, s.ends_at
     )
-    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.grant_no FROM ended JOIN grants g USING (grant_id)
+    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.grant_no, ended.ends_at FROM ended JOIN grants g USING (grant_id)
     ORDER BY g.grant_no`;
 }
 
@@ -114,7 +106,10 @@ function tell(sessions: SessionRow[], grants: GrantRow[], ending: Ending, effect
     const itsGrants = bound.get(sid)!;
     effects.sids.push(sid);
     effects.grantIds.push(...itsGrants.map((grant) => unpackKey(grant.grant_id)));
-    effects.events.push(sessionEnded({ sid, userId: unpackKey(session.user_id) }, itsGrants.map(toEndedGrant), ending));
+    const { ends_at: endsAt } = session;
+    effects.events.push(
+      sessionEnded({ sid, userId: unpackKey(session.user_id), endsAt }, itsGrants.map(toEndedGrant), ending),
+    );
   }
   for (const grant of others) {
     effects.grantIds.push(unpackKey(grant.grant_id));

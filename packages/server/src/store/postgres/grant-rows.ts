@@ -2,12 +2,11 @@ import { hash } from 'node:crypto';
 import { type EndedGrant, grantEnded } from '../ending-events.ts';
 import { birthOf } from '../grant-birth.ts';
 import type { EndReason, GrantRecord, Origin } from '../records.ts';
-import type { EndedGrantRow } from '../rows.ts';
 import type { ChangeOf, Effects, EndOneGrant, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { StartOver } from './failure.ts';
 import { packKey, unpackKey } from './key.ts';
-import { toEndedGrant } from './rows.ts';
+import { type EndedGrantRow, toEndedGrant } from './rows.ts';
 import { count, run } from './statements.ts';
 import type { UndoLog } from './undo-log.ts';
 
@@ -65,7 +64,9 @@ const endStates = `
   UPDATE grant_state s SET ended_at = a.ended_at, end_reason = a.end_reason
   FROM unnest($1::bytea[], $2::bigint[], $3::text[]) AS a(grant_id, ended_at, end_reason)
   WHERE s.grant_id = a.grant_id`;
-const selectBirths = 'SELECT grant_id, sid, user_id, client_id, birth FROM grants WHERE grant_id = ANY($1::bytea[])';
+const selectBirths = `
+  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.birth, s.ends_at
+  FROM grants g JOIN grant_state s USING (grant_id) WHERE g.grant_id = ANY($1::bytea[])`;
 const insertStates = `
   INSERT INTO grant_state (grant_id, generation, seal_key_id, rotated_at, idle_at, last_used_at, uses, replays, origin, ends_at, ended_at, end_reason)
   SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[],
@@ -114,7 +115,7 @@ export class GrantRows {
       for (const row of rows) this.#states.set(unpackKey(row.grant_id), toState(row));
     }
     if (endingIds.size > 0) {
-      const rows = await run<EndedGrantRow<Buffer>>(connection, selectBirths, [[...endingIds].map(packKey)]);
+      const rows = await run<EndedGrantRow>(connection, selectBirths, [[...endingIds].map(packKey)]);
       for (const row of rows) this.#births.set(unpackKey(row.grant_id), toEndedGrant(row));
     }
   }

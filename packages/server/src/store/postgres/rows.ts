@@ -16,6 +16,9 @@ export type SessionRow = rows.SessionRow<Buffer>;
 /** A row of `grants` joined with its `grant_state`. */
 export type GrantRow = rows.GrantRow<Buffer>;
 
+/** What the event of a grant's ending takes from its rows. */
+export type EndedGrantRow = rows.EndedGrantRow<Buffer>;
+
 /** A row of `events`. */
 export type EventRow = rows.EventRow<Buffer>;
 

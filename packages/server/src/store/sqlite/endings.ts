@@ -3,13 +3,13 @@ import { grantEnded, sessionEnded } from '../ending-events.ts';
 import type { Ending } from '../store.ts';
 import type { ChangeOf, Effects } from './changes.ts';
 import { type Key, packKey, unpackKey } from './key.ts';
-import { toEndedGrant } from './rows.ts';
+import { type EndedGrantRow, toEndedGrant } from './rows.ts';
 
-type SessionRow = { sid: Key; user_id: Key };
-type GrantRow = { grant_id: Key; sid: Key; user_id: Key; client_id: Key; offline: number; birth: string };
+type SessionRow = { sid: Key; user_id: Key; ends_at: number };
+type GrantRow = EndedGrantRow & { offline: number };
 
 const liveGrants = `
-  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth
+  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, s.ends_at
   FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id
   WHERE s.ended_at IS NULL`;
 
@@ -19,10 +19,10 @@ const liveGrants = `
  */
 export function prepareEndings(db: DatabaseSync) {
   const sessionBySid = db.prepare(
-    'SELECT sid, user_id FROM sessions WHERE sid = ?1 AND ended_at IS NULL AND (?2 IS NULL OR version = ?2)',
+    'SELECT sid, user_id, ends_at FROM sessions WHERE sid = ?1 AND ended_at IS NULL AND (?2 IS NULL OR version = ?2)',
   );
   const sessionsByUser = db.prepare(
-    'SELECT sid, user_id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid IS NOT ? ORDER BY session_no',
+    'SELECT sid, user_id, ends_at FROM sessions WHERE user_id = ? AND ended_at IS NULL AND sid IS NOT ? ORDER BY session_no',
   );
   const endSession = db.prepare(
     'UPDATE sessions SET ended_at = ?, end_reason = ?, version = version + 1 WHERE sid = ?',
@@ -33,7 +33,7 @@ export function prepareEndings(db: DatabaseSync) {
   const grantsByUser = db.prepare(`${liveGrants} AND g.user_id = ? AND g.sid IS NOT ? ORDER BY g.grant_no`);
   const grantsByUserAndClient = db.prepare(`${liveGrants} AND g.user_id = ? AND g.client_id = ? ORDER BY g.grant_no`);
   const grantById = db.prepare(`
-    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth
+    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, s.ends_at
     FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
     WHERE s.grant_id = ? AND s.ended_at IS NULL`);
 
@@ -56,7 +56,7 @@ export function prepareEndings(db: DatabaseSync) {
     end(grants, ending, effects);
     effects.events.push(
       sessionEnded(
-        { sid: unpackKey(session.sid), userId: unpackKey(session.user_id) },
+        { sid: unpackKey(session.sid), userId: unpackKey(session.user_id), endsAt: session.ends_at },
         grants.map(toEndedGrant),
         ending,
       ),

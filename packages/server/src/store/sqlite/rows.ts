@@ -10,6 +10,9 @@ export type GrantStateRow = rows.GrantStateRow & { origin: Uint8Array };
 /** A row of `grants` joined with its `grant_state`. */
 export type GrantRow = rows.GrantRow<Key> & GrantStateRow;
 
+/** What the event of a grant's ending takes from its rows. */
+export type EndedGrantRow = rows.EndedGrantRow<Key>;
+
 /** A row of `events`. */
 export type EventRow = rows.EventRow<Key>;
 
