@@ -6,6 +6,7 @@ import { readForm } from '../http/parameters.ts';
 import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { endingNow } from '../sessions/ending.ts';
 import type { ClientRecord } from '../store/records.ts';
+import type { GrantProof } from '../store/store.ts';
 import { readAccessToken } from '../tokens/access-token.ts';
 import { readWithKeysOfNow } from '../tokens/key-of-now.ts';
 import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
@@ -48,13 +49,25 @@ async function revokeRefreshToken(
 ): Promise<Refusal | undefined | 'not-one'> {
   const presented = openRefreshToken(context.rootKeys, token);
   if (!presented) return 'not-one';
-  const grant = await context.store.getGrant(presented.grantId);
-  if (!grant || grant.secretDigest !== digestGrantSecret(presented.secret)) return undefined;
-  if (grant.clientId !== client.clientId) return foreign(client, grant.grantId);
+  const { grantId } = presented;
+  const proof = { clientId: client.clientId, secretDigest: digestGrantSecret(presented.secret) };
   const ending = await endingNow(context, 'token_revoked', { kind: 'client', clientId: client.clientId });
-  await context.store.commit([{ change: 'end-grants', where: { grantId: grant.grantId }, ending }]);
+  const result = await context.store.commit([{ change: 'end-grants', where: { grantId, proof }, ending }]);
+  if (result.outcome === 'conflict') throw new TypeError('an ending met a conflict, which it has none of');
+  if (result.ended.grantIds.length === 0) return whyNot(context, grantId, proof);
   context.metrics.endings.inc({ kind: 'grant', reason: 'token_revoked' });
   return undefined;
+}
+
+/** Nothing ended: a refusal for another client's token; none for one that is unknown or had ended. */
+async function whyNot(
+  { store }: Context,
+  grantId: string,
+  { clientId, secretDigest }: GrantProof,
+): Promise<Refusal | undefined> {
+  const grant = await store.getGrant(grantId);
+  if (!grant || grant.secretDigest !== secretDigest || grant.clientId === clientId) return undefined;
+  return foreign(clientId, grantId);
 }
 
 async function revokeAccessToken(context: Context, client: ClientRecord, token: string): Promise<Refusal | undefined> {
@@ -63,7 +76,7 @@ async function revokeAccessToken(context: Context, client: ClientRecord, token: 
   const now = context.now();
   if (!claims || claims.exp <= now) return undefined;
   const { grant_id: grantId, jti } = claims;
-  if (claims.client_id !== client.clientId) return foreign(client, grantId);
+  if (claims.client_id !== client.clientId) return foreign(client.clientId, grantId);
   const until = claims.exp + largestAllowedSkew;
   const actor = { kind: 'client', clientId: client.clientId } as const;
   const limit = { failures: grantId === undefined ? mostMachineTokens : mostSingleTokens, window: until - now };
@@ -111,8 +124,8 @@ function tooMany(client: ClientRecord, wait: number): Refusal {
   );
 }
 
-function foreign(client: ClientRecord, grantId: string | undefined): Refusal {
+function foreign(clientId: string, grantId: string | undefined): Refusal {
   return refuse('unauthorized_client', 'not_yours', 'the token was not issued to this client', {
-    facts: { clientId: client.clientId, ...(grantId === undefined ? {} : { grantId }) },
+    facts: { clientId, ...(grantId === undefined ? {} : { grantId }) },
   });
 }

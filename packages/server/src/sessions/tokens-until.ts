@@ -1,5 +1,6 @@
 import { largestAllowedSkew, type Seconds } from '@tessera/protocol';
 import type { Config } from '../config/config.ts';
+import { AskedTogether } from '../store/asked-together.ts';
 import type { Change, Store } from '../store/store.ts';
 
 /** The setting that remembers the highest access token lifetime ever in force: a lower one of today does not shorten tokens of yesterday. */
@@ -13,7 +14,7 @@ export type LifetimeFacts = { config: Pick<Config, 'lifetimes'>; store: Pick<Sto
  * An ending that is told to the edges matters until then.
  */
 export async function tokensUntil(context: LifetimeFacts, at: Seconds): Promise<Seconds> {
-  const { seconds } = await readRemembered(context);
+  const seconds = await askTogether(context.store);
   return at + Math.max(seconds, context.config.lifetimes.accessToken) + largestAllowedSkew;
 }
 
@@ -46,6 +47,21 @@ export async function keepLifetime(
     const changes = await rememberLifetime({ store }, lifetime);
     if (changes.length === 0 || (await store.commit(changes)).outcome === 'committed') return;
   }
+}
+
+const readings = new WeakMap<Pick<Store, 'get'>, AskedTogether<undefined, Seconds>>();
+
+/** The highest lifetime of before; all who ask in one turn of the loop are answered by one reading, which begins after they asked. */
+function askTogether(store: Pick<Store, 'get'>): Promise<Seconds> {
+  let reading = readings.get(store);
+  if (reading === undefined) {
+    reading = new AskedTogether(async (askers) => {
+      const { seconds } = await readRemembered({ store });
+      return askers.map(() => seconds);
+    });
+    readings.set(store, reading);
+  }
+  return reading.ask(undefined);
 }
 
 async function readRemembered({

@@ -1,13 +1,14 @@
 import type { Seconds } from '@tessera/protocol';
 import type { Ending, NewEvent } from './store.ts';
 
-/** A grant that just ended, as far as its event tells of it. */
+/** A grant that is to end: what its event tells of it, and the digest of the secret that whoever ends it may have to hold. */
 export type EndedGrant = {
   grantId: string;
   sid: string;
   userId: string;
   clientId: string;
   resources: readonly string[];
+  secretDigest: string | null;
   /** When it would have ended by itself, however much it was used. */
   endsAt: Seconds;
 };

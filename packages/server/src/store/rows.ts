@@ -119,12 +119,14 @@ function toGrant<Key>(unpackKey: (key: Key) => string, row: GrantRow<Key>): Gran
 }
 
 function toEndedGrant<Key>(unpackKey: (key: Key) => string, row: EndedGrantRow<Key>): EndedGrant {
+  const { resources, secretDigest } = JSON.parse(row.birth) as GrantBirth;
   return {
     grantId: unpackKey(row.grant_id),
     sid: unpackKey(row.sid),
     userId: unpackKey(row.user_id),
     clientId: unpackKey(row.client_id),
-    resources: (JSON.parse(row.birth) as GrantBirth).resources,
+    resources,
+    secretDigest,
     endsAt: row.ends_at,
   };
 }

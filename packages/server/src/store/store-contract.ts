@@ -858,6 +858,64 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         ],
       );
     });
+
+    on('RFC 7009 2.1: asked with its client and secret, a grant ends only for who has both', async ({ store }) => {
+      const session = await newSession(store);
+      const grant = await newGrant(store, session, { clientId: nextId() });
+      const { grantId, clientId } = grant;
+      const secretDigest = grant.secretDigest!;
+      const other = await newGrant(store, session, { clientId: 'cli' });
+      const end = async (proof: { clientId: string; secretDigest: string }) =>
+        (await committed(store, [endGrants({ grantId, proof })])).grantIds;
+      assert.deepEqual(await end({ clientId: 'cli', secretDigest }), []);
+      assert.deepEqual(await end({ clientId, secretDigest: other.secretDigest! }), []);
+      assert.deepEqual(await end({ clientId: '', secretDigest: '' }), []);
+      assert.deepEqual(await store.getGrant(grantId), grant);
+      assert.deepEqual(await store.readEvents({ limit: 9 }), []);
+      assert.deepEqual(await end({ clientId, secretDigest }), [grantId]);
+      assert.deepEqual(await end({ clientId, secretDigest }), []);
+      assert.equal((await store.readEvents({ limit: 9 })).length, 1);
+      assert.equal((await store.getGrant(other.grantId))?.endedAt, null);
+    });
+
+    on('commits that end many grants at once end each once, in whatever company', async ({ store, another }) => {
+      const session = await newSession(store);
+      const grants: GrantRecord[] = [];
+      for (let index = 0; index < 12; index += 1) {
+        grants.push(
+          await newGrant(store, session, {
+            resources: index % 2 === 0 ? [] : ['https://b.example', 'https://a.example'],
+          }),
+        );
+      }
+      const stores = [store, await another()];
+      const proofOf = ({ clientId, secretDigest }: GrantRecord) => ({ clientId, secretDigest: secretDigest! });
+      // Each grant three times: rightly by either, and wrongly.
+      const asked = grants.flatMap((grant) => [
+        { grantId: grant.grantId, proof: proofOf(grant) },
+        { grantId: grant.grantId },
+        { grantId: grant.grantId, proof: { ...proofOf(grant), clientId: 'other' } },
+      ]);
+      const ended = await Promise.all(
+        asked.map(async (where, index) => (await committed(stores[index % 2]!, [endGrants(where)])).grantIds),
+      );
+      assert.deepEqual(ended.flat().sort(), grants.map(({ grantId }) => grantId).sort());
+      assert.ok(ended.every((_, index) => index % 3 !== 2 || ended[index]!.length === 0));
+      const events = await store.readEvents({ limit: 99 });
+      assert.deepEqual(
+        events.map(({ position }) => position),
+        grants.map((_, index) => index + 1),
+      );
+      for (const grant of grants) {
+        const event = events.find(({ grantId }) => grantId === grant.grantId);
+        assert.deepEqual(
+          event?.audiences,
+          grant.resources.length === 0 ? null : ['https://a.example', 'https://b.example'],
+        );
+        assert.deepEqual(event?.data, { reason: sampleEnding().reason, endsAt: grant.endsAt });
+        assert.equal((await store.getGrant(grant.grantId))?.endedAt, sampleEnding().at);
+      }
+    });
   });
 
   describe(`${name}: commits`, together, () => {

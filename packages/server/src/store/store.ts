@@ -33,6 +33,9 @@ export type EventRecord = NewEvent & { position: number };
 /** Why, when and by whom something ends. `until` is what an edge needs: from then on no token it concerns is valid any more. */
 export type Ending = { reason: EndReason; at: Seconds; actor: Actor; until: Seconds; data?: Record<string, unknown> };
 
+/** What only the holder of a grant's token knows of it: whose it is and the digest of its secret. */
+export type GrantProof = { clientId: string; secretDigest: string };
+
 /** A write. "Expects" says what makes it a conflict, which undoes the whole commit. */
 export type Change =
   /**
@@ -90,10 +93,13 @@ export type Change =
   | { change: 'touch-grant'; grantId: string; expect: number; at: Seconds; idleAt: Seconds | null; origin: Origin }
   /** A replay. Raises `replays` by one. Expects nothing. */
   | { change: 'count-replay'; grantId: string }
-  /** Ends grants that have not ended; one event `grant.ended` each (data: reason, and `endsAt`, until when it would have lasted). Expects nothing. */
+  /**
+   * Ends grants that have not ended; one event `grant.ended` each (data: reason, and `endsAt`, until when it would have lasted). with `proof`, only a grant that is that
+   * client's and has that secret, so that who holds its token need not look first. Expects nothing.
+   */
   | {
       change: 'end-grants';
-      where: { grantId: string } | { sid: string } | { userId: string; clientId: string };
+      where: { grantId: string; proof?: GrantProof } | { sid: string } | { userId: string; clientId: string };
       ending: Ending;
     }
   /** Single use: expects the key not to be remembered, or to have lapsed (`until` ≤ `now`). `from`: where it was used, for whoever meets the conflict. */

@@ -1,4 +1,4 @@
-import type { Change, NewEvent } from '../store.ts';
+import type { Change, GrantProof, NewEvent } from '../store.ts';
 
 /** What the changes of one commit brought about besides their own rows: what ending changes ended, and the events that tell of it. */
 export type Effects = { events: NewEvent[]; sids: string[]; grantIds: string[] };
@@ -20,7 +20,9 @@ const shared = [
 ] as const satisfies Change['change'][];
 
 /** The ending of one grant that is named; what other endings select is found by statements. */
-export type EndOneGrant = ChangeOf<'end-grants'> & { where: { grantId: string } };
+export type EndOneGrant = ChangeOf<'end-grants'> & {
+  where: { grantId: string; proof?: GrantProof };
+};
 
 /** A change that can be decided on rows at hand. */
 export type SharedChange = ChangeOf<(typeof shared)[number]> | EndOneGrant;

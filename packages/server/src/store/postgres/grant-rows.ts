@@ -141,11 +141,12 @@ export class GrantRows {
     return true;
   }
 
-  end({ where: { grantId }, ending }: EndOneGrant, effects: Effects): boolean {
+  end({ where: { grantId, proof }, ending }: EndOneGrant, effects: Effects): boolean {
     const state = this.#states.get(grantId);
     if (state === undefined || state.isEnded) return true;
     const grant = state.born ?? this.#births.get(grantId);
     if (grant === undefined) return true;
+    if (proof && (proof.clientId !== grant.clientId || proof.secretDigest !== grant.secretDigest)) return true;
     const { at, reason } = ending;
     this.#undo.set(this.#states, grantId, { ...state, isEnded: true, ended: { at, reason } });
     effects.grantIds.push(grantId);

@@ -35,7 +35,7 @@ export function prepareEndings(db: DatabaseSync) {
   const grantById = db.prepare(`
     SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, s.ends_at
     FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
-    WHERE s.grant_id = ? AND s.ended_at IS NULL`);
+    WHERE s.grant_id = ?1 AND s.ended_at IS NULL AND (?2 IS NULL OR g.client_id = ?2 AND g.birth ->> '$.secretDigest' = ?3)`);
 
   function end(grants: GrantRow[], ending: Ending, effects: Effects): void {
     for (const grant of grants) {
@@ -86,7 +86,11 @@ export function prepareEndings(db: DatabaseSync) {
       return true;
 
       function select(): GrantRow[] {
-        if ('grantId' in where) return grantById.all(packKey(where.grantId)) as GrantRow[];
+        if ('grantId' in where) {
+          const { grantId, proof } = where;
+          const client = proof === undefined ? null : packKey(proof.clientId);
+          return grantById.all(packKey(grantId), client, proof?.secretDigest ?? null) as GrantRow[];
+        }
         if ('sid' in where) return grantsBySession.all(packKey(where.sid)) as GrantRow[];
         return grantsByUserAndClient.all(packKey(where.userId), packKey(where.clientId)) as GrantRow[];
       }
