@@ -109,9 +109,14 @@ export type Change =
   /** Empties a bucket. Expects nothing. */
   | { change: 'empty-bucket'; key: string };
 
-/** What a commit came to. `ended` tells what its ending changes ended. */
+/** Events that a commit appended, as they are kept, with their positions in that epoch of the store. */
+export type Appended = { epoch: number; events: readonly EventRecord[] };
+
+/**
+ * What a commit came to. `ended` tells what its ending changes ended; `appended`, where the engine knows it without looking, where the log tells of it.
+ */
 export type CommitResult =
-  | { outcome: 'committed'; ended: { sids: string[]; grantIds: string[] } }
+  | { outcome: 'committed'; ended: { sids: string[]; grantIds: string[] }; appended?: Appended }
   /** Somebody moved first: nothing was written. `change` is the index of the first change whose expectation failed. Read and decide again. */
   | { outcome: 'conflict'; change: number };
 

@@ -1,4 +1,4 @@
-import type { Change, NewEvent } from '../store.ts';
+import type { Appended, Change, NewEvent } from '../store.ts';
 import { type Effects, isShared, type SharedChange } from './changes.ts';
 import { type Connection, inTransaction, type Pool } from './connection.ts';
 import { idOf, putDocument, remove } from './document-changes.ts';
@@ -16,7 +16,7 @@ export type Task = { changes: readonly Change[]; events: readonly NewEvent[] };
 export type SharedTask = { changes: readonly SharedChange[]; events: readonly NewEvent[] };
 
 /** What became of it: what it ended, or the index of the first change whose expectation did not hold. */
-export type Reply = { ended: { sids: string[]; grantIds: string[] } } | { conflict: number };
+export type Reply = { ended: { sids: string[]; grantIds: string[] }; appended?: Appended } | { conflict: number };
 
 /** Whether a commit can go together with others. */
 export function isSharedTask(task: Task): task is SharedTask {

@@ -2,6 +2,7 @@ import { StoreUnavailable } from '../store.ts';
 import { WaitingLine } from '../waiting-line.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
+import { endInOneStatement, onlyEndings } from './endings-together.ts';
 import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
 
@@ -78,6 +79,7 @@ export class GroupCommit {
   async #writeBatch(batch: readonly Waiting<SharedTask>[], attempt: number): Promise<void> {
     let left = batch;
     try {
+      if (await this.#writeEndings(batch)) return;
       left = await this.#writeRotations(batch);
       if (left.length === 0) return;
       const replies = await writeTogether(
@@ -107,6 +109,16 @@ export class GroupCommit {
     });
     if (left.length < batch.length) this.#committed();
     return left;
+  }
+
+  /** Writes a batch of endings alone in one statement. False, and nothing is done: it is any other batch. */
+  async #writeEndings(batch: readonly Waiting<SharedTask>[]): Promise<boolean> {
+    const endings = onlyEndings(batch.map(({ task }) => task));
+    if (endings === undefined) return false;
+    const replies = await endInOneStatement(this.#writer, endings);
+    for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
+    this.#committed();
+    return true;
   }
 
   #nextAlone(): void {

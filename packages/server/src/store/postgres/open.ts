@@ -192,7 +192,7 @@ class PostgresStore implements Store {
   async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
     const reply = await this.#writer.submit({ changes, events });
     if ('conflict' in reply) return { outcome: 'conflict', change: reply.conflict };
-    return { outcome: 'committed', ended: reply.ended };
+    return { outcome: 'committed', ...reply };
   }
 
   async sweep(bounds: SweepBounds): Promise<SweepResult> {

@@ -5,6 +5,7 @@ import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Connection } from './connection.ts';
 import { failureCode } from './failure.ts';
 import { grantsDue, sessionsDue } from './schema-due.ts';
+import { endingsTogether } from './schema-endings.ts';
 import { partitionedEvents } from './schema-events.ts';
 
 /** All steps, in their order. */
@@ -193,6 +194,7 @@ export const migrations: readonly Migration[] = [
   },
   { version: 3, oldestCode: 1, sql: partitionedEvents + sessionsDue },
   { version: 4, oldestCode: 1, sql: grantsDue },
+  { version: 5, oldestCode: 1, sql: endingsTogether },
 ];
 
 /** The schema this code writes. */

@@ -1,0 +1,72 @@
+/**
+ * Many grants that are named end in one statement, and their events have positions when it returns. Expands only: older code ends grants as before, also while this is in use beside it.
+ */
+export const endingsTogether = `
+  -- What ends by end_grants has seen to the entries of its sessions itself, for all at once.
+  CREATE OR REPLACE TRIGGER grant_ended AFTER UPDATE OF ended_at ON grant_state
+    FOR EACH ROW WHEN (current_setting('tessera.ends_together', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION grant_ended();
+
+  -- Ends grants that have not ended, each named once: those whose client and secret's digest are as given, where they are given. One statement after the other, so that locks are
+  -- taken in the one order: states by id, entries by session, and last the counter. Its holder appends to the log itself, after all that waits in the inbox: so positions
+  -- follow the order of commits here too. detail: a JSON object, to which endsAt is added.
+  CREATE FUNCTION end_grants(
+    ids bytea[], clients bytea[], digests text[], ats bigint[], reasons text[], actors text[], details text[], untils bigint[]
+  ) RETURNS TABLE (at_position bigint, of_epoch bigint, grant_id bytea, sid bytea, user_id bytea, client_id bytea, audiences text, ends_at bigint)
+  LANGUAGE plpgsql VOLATILE AS $$
+  #variable_conflict use_column
+  DECLARE
+    told event_inbox[];
+    ending bigint[];
+    start_at xid8;
+    placed_at bigint;
+    epoch_now bigint;
+    room bigint;
+  BEGIN
+    SELECT array_agg(event ORDER BY ordinal), array_agg(ends_at ORDER BY ordinal) INTO told, ending FROM (
+      SELECT a.ordinal, s.ends_at, ROW(
+        NULL, 0, a.ordinal, 'grant.ended', a.at, a.actor, g.user_id, g.sid, s.grant_id, g.client_id,
+        left(a.detail, -1) || ',"endsAt":' || s.ends_at || '}',
+        CASE json_array_length(g.birth::json -> 'resources')
+          WHEN 0 THEN 'null'
+          WHEN 1 THEN (g.birth::json -> 'resources')::text
+          ELSE (SELECT json_agg(DISTINCT r COLLATE "C")::text FROM json_array_elements_text(g.birth::json -> 'resources') r)
+        END,
+        a.until
+      )::event_inbox AS event
+      FROM unnest(ids, clients, digests, ats, actors, details, untils)
+        WITH ORDINALITY AS a(id, client, digest, at, actor, detail, until, ordinal)
+      JOIN grant_state s ON s.grant_id = a.id
+      JOIN grants g ON g.grant_id = a.id
+      WHERE s.ended_at IS NULL AND (a.client IS NULL OR (g.client_id = a.client AND g.birth::json ->> 'secretDigest' = a.digest))
+      ORDER BY s.grant_id FOR NO KEY UPDATE OF s
+    ) locked;
+    IF told IS NULL THEN RETURN; END IF;
+
+    PERFORM set_config('tessera.ends_together', 'on', true);
+    UPDATE grant_state s SET ended_at = t.at, end_reason = reasons[t.ordinal]
+    FROM unnest(told) t WHERE s.grant_id = t.grant_id;
+    PERFORM set_config('tessera.ends_together', '', true);
+
+    INSERT INTO sessions_due AS d
+    SELECT s.sid, least(s.sso_until, s.ends_at) FROM (SELECT DISTINCT t.sid FROM unnest(told) t) t JOIN sessions s USING (sid)
+    WHERE s.ended_at IS NULL ORDER BY s.sid
+    ON CONFLICT (sid) DO UPDATE SET due_at = excluded.due_at WHERE d.due_at > excluded.due_at;
+
+    LOOP
+      SELECT position, epoch, CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END
+        INTO placed_at, epoch_now, start_at FROM store_state FOR NO KEY UPDATE;
+      EXIT WHEN NOT EXISTS (SELECT 1 FROM event_inbox WHERE xid >= start_at);
+      PERFORM place_events(10000);
+    END LOOP;
+    SELECT partitioned_to INTO room FROM event_log;
+    IF room - 1 - placed_at < 65536 + cardinality(told) THEN PERFORM extend_events(placed_at, cardinality(told)); END IF;
+    INSERT INTO events
+    SELECT placed_at + n, t.type, t.at, t.actor, t.user_id, t.sid, t.grant_id, t.client_id, t.data, t.audiences, t.until
+    FROM unnest(told) WITH ORDINALITY AS t(xid, batch, ordinal, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until, n);
+    UPDATE store_state SET position = placed_at + cardinality(told);
+
+    RETURN QUERY
+    SELECT placed_at + n, epoch_now, t.grant_id, t.sid, t.user_id, t.client_id, t.audiences, ending[n]
+    FROM unnest(told) WITH ORDINALITY AS t(xid, batch, ordinal, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until, n);
+  END $$;
+`;
