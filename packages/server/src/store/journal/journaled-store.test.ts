@@ -66,6 +66,17 @@ const end = (sid: string, more: Parameters<typeof sampleEnding>[0] = {}): Change
   ending: sampleEnding(more),
 });
 
+/** The store with another method in place of its own. */
+function withMethod<K extends keyof Store>(store: Store, method: K, other: Store[K]): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === method) return other;
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 function entriesIn(journal: string): JournalEntry[] {
   return readFileSync(journal, 'utf8')
     .split('\n')
@@ -169,6 +180,34 @@ describe('a store with a journal of endings', () => {
     );
   });
 
+  it('is written from what commits told of their events, and read from the log where others ended something between', async (t) => {
+    const place = newPlace();
+    const bare = await openSqliteStore({ file: `${place}.db` });
+    let readings = 0;
+    const counted = withMethod(bare, 'readEvents', (filter) => {
+      readings += 1;
+      return bare.readEvents(filter);
+    });
+    const store = await openJournaledStore({ store: counted, file: `${place}.journal`, warn: () => undefined });
+    t.after(() => store.close());
+    const other = await openSqliteStore({ file: `${place}.db` });
+    t.after(() => other.close());
+    const [a, b, c, d] = [await signIn(store), await signIn(store), await signIn(store), await signIn(store)];
+    await Promise.all([a, b].map(({ sid }) => store.commit([end(sid)])));
+    assert.equal(readings, 0);
+    await other.commit([end(c.sid)]);
+    await store.commit([end(d.sid)]);
+    assert.equal(readings, 1);
+    const entries = entriesIn(`${place}.journal`);
+    assert.deepEqual(entries.map(({ id }) => id).sort(), [a, b, c, d].map(({ sid }) => sid).sort());
+    assert.deepEqual(
+      entries.map(({ position }) => position),
+      [1, 2, 3, 4],
+    );
+    // What was written from what was told is what reading the log would have made of it.
+    assert.deepEqual(entries, await entriesOfEvents(bare, await bare.readEvents({ limit: 9 })));
+  });
+
   it('endings that wait together share a flush', async (t) => {
     const { store, journal } = await opened(t);
     const all = await Promise.all(Array.from({ length: 60 }, () => signIn(store)));
@@ -234,6 +273,28 @@ describe('a store that goes back in time', () => {
     await assert.rejects(store.position(), StoreWentBack);
     assert.equal(told.length, 1);
     assert.match(told[0] ?? '', /went back in time/);
+  });
+
+  it('is noticed by where a commit stands in the log, too', async (t) => {
+    const place = newPlace();
+    const bare = await openSqliteStore({ file: `${place}.db` });
+    let back = 0;
+    const falling = withMethod(bare, 'commit', async (changes, events) => {
+      const result = await bare.commit(changes, events);
+      if (result.outcome === 'conflict' || result.appended === undefined) return result;
+      const { epoch, events: told } = result.appended;
+      return {
+        ...result,
+        appended: { epoch, events: told.map((event) => ({ ...event, position: event.position - back })) },
+      };
+    });
+    const store = await openJournaledStore({ store: falling, file: `${place}.journal`, warn: () => undefined });
+    t.after(() => store.close());
+    const [a, b] = [await signIn(store), await signIn(store)];
+    await store.commit([end(a.sid)]);
+    back = 1;
+    await assert.rejects(store.commit([end(b.sid)]), StoreWentBack);
+    await assert.rejects(async () => store.getSession(a.sid), StoreWentBack);
   });
 
   it('answers that overtake each other are not taken for it', async (t) => {

@@ -2,9 +2,11 @@ import type { Seconds } from '@tessera/protocol';
 import type { DocumentKind } from '../records.ts';
 import { restoreRecordOf, restoreSetting } from '../restore-record.ts';
 import {
+  type Appended,
   type Change,
   type CommitResult,
   type EventFilter,
+  type EventRecord,
   type GrantFilter,
   type NewEvent,
   type PageRequest,
@@ -106,6 +108,8 @@ export class JournaledStore implements Store {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #isFlushAsked = false;
+  /** Events of this process's commits that the journal does not hold yet, as far as their commits told. */
+  readonly #told: { epoch: number; event: EventRecord }[] = [];
   #stopFollowing: (() => void) | undefined;
   #followTimer: NodeJS.Timeout | undefined;
   #isFormer: boolean;
@@ -222,8 +226,10 @@ export class JournaledStore implements Store {
   }
 
   async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
+    const known = this.#seen;
     const result = await this.#read().commit(changes, events);
     if (result.outcome === 'committed' && hasEnded(changes, events, result)) {
+      if (result.appended !== undefined) this.#take(known, result.appended);
       this.#isFlushAsked = true;
       await this.catchUp();
     }
@@ -311,11 +317,45 @@ export class JournaledStore implements Store {
   }
 
   async #writeAll(flush: boolean): Promise<void> {
+    const told = this.#told.splice(0);
+    const others = this.#isFormer ? undefined : await this.#journal.news();
+    const written = (await this.#writeTold(told, others)) ?? (await this.#writeFromLog(others));
+    // Another process wrote it down and may not have flushed it yet.
+    if (flush && written === 0) await this.#journal.flush();
+  }
+
+  /** Keeps what a commit said of its events for the next writing. `known`: the furthest this process had seen when the commit began. */
+  #take(known: StorePosition | undefined, { epoch, events }: Appended): void {
+    const [first, last] = [events[0], events.at(-1)];
+    if (first === undefined || last === undefined) return;
+    // The log stood right before them, or further than that.
+    this.#compare(known, { epoch, position: first.position - 1 });
+    this.#compare(undefined, { epoch, position: last.position });
+    for (const event of events) this.#told.push({ epoch, event });
+  }
+
+  /**
+   * Writes what commits of this process told, if that is all there is after the journal's end: then the log need not be read. Returns how many entries that made; undefined, and
+   * nothing is written, if there may be others.
+   */
+  async #writeTold(
+    told: readonly { epoch: number; event: EventRecord }[],
+    others: JournalMark | undefined,
+  ): Promise<number | undefined> {
+    const epoch = told[0]?.epoch;
+    if (epoch === undefined || this.#isFormer || told.some((one) => one.epoch !== epoch)) return undefined;
+    const reached = this.#reachedIn(epoch, others);
+    const events = told.map(({ event }) => event).filter(({ position }) => position > reached);
+    events.sort((a, b) => a.position - b.position);
+    if (events.some(({ position }, index) => position !== reached + 1 + index)) return undefined;
+    return this.#append(events, { epoch, position: events.at(-1)?.position ?? reached });
+  }
+
+  /** Writes what the log holds after the journal's end. Returns how many entries that made. */
+  async #writeFromLog(others: JournalMark | undefined): Promise<number> {
     const head = await this.position();
-    if (this.#isFormer) return;
-    const others = await this.#journal.news();
-    let reached = this.#mark?.epoch === head.epoch ? this.#mark.position : 0;
-    if (others?.epoch === head.epoch && others.position > reached) reached = others.position;
+    if (this.#isFormer) return 0;
+    let reached = this.#reachedIn(head.epoch, others);
     let written = 0;
     for (;;) {
       const events =
@@ -324,19 +364,27 @@ export class JournaledStore implements Store {
           : await this.#store.readEvents({ afterPosition: reached, types: [...journaledTypes], limit: slice });
       const isLast = events.length < slice;
       reached = Math.max(reached, events.at(-1)?.position ?? 0, isLast ? head.position : 0);
-      const entries = await entriesOfEvents(this.#store, events);
-      written += entries.length;
-      const mark = { epoch: head.epoch, position: reached };
-      if (entries.length > 0 || this.#isMarkDue(mark)) {
-        await this.#journal.append(entries, mark, entries.length > 0);
-        this.#markedMs = performance.now();
-        this.#written = mark;
-      }
-      this.#mark = mark;
-      if (isLast) break;
+      written += await this.#append(events, { epoch: head.epoch, position: reached });
+      if (isLast) return written;
     }
-    // Another process wrote it down and may not have flushed it yet.
-    if (flush && written === 0) await this.#journal.flush();
+  }
+
+  /** Appends the entries of events, with which the journal reaches that far. Returns how many they are. */
+  async #append(events: readonly EventRecord[], mark: JournalMark): Promise<number> {
+    const entries = await entriesOfEvents(this.#store, events);
+    if (entries.length > 0 || this.#isMarkDue(mark)) {
+      await this.#journal.append(entries, mark, entries.length > 0);
+      this.#markedMs = performance.now();
+      this.#written = mark;
+    }
+    this.#mark = mark;
+    return entries.length;
+  }
+
+  /** How far the journal reaches in that epoch. */
+  #reachedIn(epoch: number, others: JournalMark | undefined): number {
+    const own = this.#mark?.epoch === epoch ? this.#mark.position : 0;
+    return others?.epoch === epoch ? Math.max(own, others.position) : own;
   }
 
   #isMarkDue({ epoch, position }: JournalMark): boolean {

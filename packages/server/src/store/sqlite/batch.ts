@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Change, NewEvent } from '../store.ts';
+import type { Appended, Change, EventRecord, NewEvent } from '../store.ts';
 import { type Effects, prepareChanges } from './changes.ts';
 import { prepareEventLog } from './event-log.ts';
 import { isBusy, isEngineFailure } from './failure.ts';
@@ -16,7 +16,7 @@ export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } |
  */
 export type Reply =
   | 0
-  | { ended: { sids: string[]; grantIds: string[] } }
+  | { ended: { sids: string[]; grantIds: string[] }; appended: Appended }
   | { conflict: number }
   | { swept: ReturnType<ReturnType<typeof prepareSweep>> }
   | DueReply
@@ -33,11 +33,11 @@ const undoThemselves = new Set<Change['change']>([
 ]);
 
 /**
- * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. Each task has a
+ * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable, with the replies as JSON: a copy of them as objects takes longer. Each task has a
  * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails so that the
  * transaction is lost, each task has another try in a transaction of its own.
  */
-export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => Reply[] {
+export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => string {
   const begin = prepareWriteLock(db, busyTimeoutMs);
   const commit = db.prepare('COMMIT');
   const savepoint = db.prepare('SAVEPOINT task');
@@ -56,10 +56,14 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
       if (!apply(change, effects)) return { conflict: index };
     }
     // The caller's events tell the cause, the others what followed from it.
-    for (const event of task.events) log.append(event);
-    for (const event of effects.events) log.append(event);
+    const events: EventRecord[] = [];
+    for (const event of task.events) events.push({ ...event, position: log.append(event) });
+    for (const event of effects.events) events.push({ ...event, position: log.append(event) });
     if (effects.sids.length === 0 && effects.grantIds.length === 0) return 0;
-    return { ended: { sids: effects.sids, grantIds: effects.grantIds } };
+    return {
+      ended: { sids: effects.sids, grantIds: effects.grantIds },
+      appended: { epoch: log.epoch(), events },
+    };
   }
 
   function writeAlone(json: string): Reply {
@@ -115,7 +119,7 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
     return tasks.flatMap((task) => runTogether([task]));
   }
 
-  return runTogether;
+  return (tasks) => JSON.stringify(runTogether(tasks));
 }
 
 function undoesItself(task: Task): boolean {

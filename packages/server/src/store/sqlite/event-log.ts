@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { NewEvent } from '../store.ts';
+import type { NewEvent, StorePosition } from '../store.ts';
 import { packKey } from './key.ts';
 
 /**
@@ -12,26 +12,33 @@ export type EventLog = {
   /** The position as of now, to come back to with `rewind` when a commit is undone. */
   mark(): number;
   rewind(mark: number): void;
-  append(event: NewEvent): void;
+  /** Returns its position. */
+  append(event: NewEvent): number;
+  /** The epoch in which the positions count, as of `begin`. */
+  epoch(): number;
   /** Writes the counter; call last in each transaction. */
   end(): void;
 };
 
 /** Prepares the statements of the event log. */
 export function prepareEventLog(db: DatabaseSync): EventLog {
-  const readPosition = db.prepare('SELECT position FROM store_state');
+  const readState = db.prepare('SELECT epoch, position FROM store_state');
   const writePosition = db.prepare('UPDATE store_state SET position = ?');
   const insert = db.prepare(`
     INSERT INTO events (position, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  let epoch = 0;
   let stored = 0;
   let position = 0;
   return {
     begin() {
-      stored = (readPosition.get() as { position: number }).position;
+      const state = readState.get() as StorePosition;
+      epoch = state.epoch;
+      stored = state.position;
       position = stored;
     },
     mark: () => position,
+    epoch: () => epoch,
     rewind(mark) {
       position = mark;
     },
@@ -50,6 +57,7 @@ export function prepareEventLog(db: DatabaseSync): EventLog {
         event.until ?? null,
       );
       position += 1;
+      return position;
     },
     end() {
       if (position !== stored) writePosition.run(position);

@@ -117,9 +117,10 @@ export class GroupCommit {
     const batch = this.#inFlight;
     this.#inFlight = [];
     this.#writer?.unref();
+    const replies = JSON.parse(message.replies) as Reply[];
     let committed = false;
     for (const [index, waiting] of batch.entries()) {
-      committed = settle(waiting, message.replies[index]!) || committed;
+      committed = settle(waiting, replies[index]!) || committed;
     }
     this.#schedule();
     this.#reportDrained();

@@ -195,7 +195,7 @@ class SqliteStore implements Store {
     const outcome = await this.#writer.submit({ changes, events });
     if (outcome === 0) return { outcome: 'committed', ended: { sids: [], grantIds: [] } };
     if ('conflict' in outcome) return { outcome: 'conflict', change: outcome.conflict };
-    if ('ended' in outcome) return { outcome: 'committed', ended: outcome.ended };
+    if ('ended' in outcome) return { outcome: 'committed', ...outcome };
     throw new TypeError('the writer answered a commit with a sweep or a look');
   }
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { StoreNotUsable } from '../store-not-usable.ts';
-import { prepareBatches, type Reply } from './batch.ts';
+import { prepareBatches } from './batch.ts';
 import { openConnection } from './connection.ts';
 import { describeEngineFailure, isDamage } from './failure.ts';
 import { migrate } from './schema.ts';
@@ -19,8 +19,8 @@ export type WriterOptions = {
 /** What the writer is sent: a batch of tasks as JSON, or the order to close. */
 export type ToWriter = { tasks: string[] } | { close: true };
 
-/** What the writer answers: that it is ready, why it cannot be, or one reply for each task of a batch. */
-export type FromWriter = { ready: true } | { failed: string; usable: boolean } | { replies: Reply[] };
+/** What the writer answers: that it is ready, why it cannot be, or one reply for each task of a batch, as JSON. */
+export type FromWriter = { ready: true } | { failed: string; usable: boolean } | { replies: string };
 
 // The writer thread: the only connection of this process that writes. It knows nothing of promises or callers; batches come in, replies go out.
 if (parentPort !== null) serve(parentPort, workerData as WriterOptions);
