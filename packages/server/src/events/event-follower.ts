@@ -105,8 +105,15 @@ export class EventFollower {
       const asOfMs = this.#clocks.nowMs();
       const readAtMs = this.#clocks.monotonicMs();
       // A store that went back in time says so here, and nobody is told that it is all there is.
-      await this.#store.position();
-      const events = await this.#store.readEvents({ afterPosition: this.#position, limit: slice });
+      const head = await this.#store.position();
+      const events =
+        head.position <= this.#position
+          ? []
+          : await this.#store.readEvents({
+              afterPosition: this.#position,
+              beforePosition: head.position + 1,
+              limit: slice,
+            });
       const last = events.at(-1);
       if (last) {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber(events)));

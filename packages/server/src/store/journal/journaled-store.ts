@@ -21,6 +21,7 @@ import { StoreNotUsable } from '../store-not-usable.ts';
 import { entriesOfEvents, isJournaled, journaledTypes } from './entries-of-events.ts';
 import type { JournalEntry, JournalMark } from './journal-entry.ts';
 import { JournalFile } from './journal-file.ts';
+import { RecentEvents } from './recent-events.ts';
 
 // How many events are read at once.
 const slice = 500;
@@ -110,6 +111,7 @@ export class JournaledStore implements Store {
   #isFlushAsked = false;
   /** Events of this process's commits that the journal does not hold yet, as far as their commits told. */
   readonly #told: { epoch: number; event: EventRecord }[] = [];
+  readonly #recent = new RecentEvents();
   #stopFollowing: (() => void) | undefined;
   #followTimer: NodeJS.Timeout | undefined;
   #isFormer: boolean;
@@ -199,8 +201,9 @@ export class JournaledStore implements Store {
     return this.#read().getBuckets(keys);
   }
 
-  readEvents(filter: EventFilter) {
-    return this.#read().readEvents(filter);
+  async readEvents(filter: EventFilter) {
+    const store = this.#read();
+    return this.#recent.find(filter) ?? store.readEvents(filter);
   }
 
   findLapsed(now: Seconds, limit: number) {
@@ -332,6 +335,7 @@ export class JournaledStore implements Store {
     this.#compare(known, { epoch, position: first.position - 1 });
     this.#compare(undefined, { epoch, position: last.position });
     for (const event of events) this.#told.push({ epoch, event });
+    this.#recent.add({ epoch, events });
   }
 
   /**
