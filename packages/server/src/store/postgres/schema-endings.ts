@@ -26,10 +26,10 @@ export const endingsTogether = `
       SELECT a.ordinal, s.ends_at, ROW(
         NULL, 0, a.ordinal, 'grant.ended', a.at, a.actor, g.user_id, g.sid, s.grant_id, g.client_id,
         left(a.detail, -1) || ',"endsAt":' || s.ends_at || '}',
-        CASE json_array_length(g.birth::json -> 'resources')
+        CASE json_array_length(birth.resources)
           WHEN 0 THEN 'null'
-          WHEN 1 THEN (g.birth::json -> 'resources')::text
-          ELSE (SELECT json_agg(DISTINCT r COLLATE "C")::text FROM json_array_elements_text(g.birth::json -> 'resources') r)
+          WHEN 1 THEN birth.resources::text
+          ELSE (SELECT json_agg(DISTINCT r COLLATE "C")::text FROM json_array_elements_text(birth.resources) r)
         END,
         a.until
       )::event_inbox AS event
@@ -37,7 +37,8 @@ export const endingsTogether = `
         WITH ORDINALITY AS a(id, client, digest, at, actor, detail, until, ordinal)
       JOIN grant_state s ON s.grant_id = a.id
       JOIN grants g ON g.grant_id = a.id
-      WHERE s.ended_at IS NULL AND (a.client IS NULL OR (g.client_id = a.client AND g.birth::json ->> 'secretDigest' = a.digest))
+      CROSS JOIN LATERAL json_to_record(g.birth::json) AS birth(resources json, "secretDigest" text)
+      WHERE s.ended_at IS NULL AND (a.client IS NULL OR (g.client_id = a.client AND birth."secretDigest" = a.digest))
       ORDER BY s.grant_id FOR NO KEY UPDATE OF s
     ) locked;
     IF told IS NULL THEN RETURN; END IF;
