@@ -1,14 +1,13 @@
 import type { Seconds } from '@tessera/protocol';
-import type { Ending, NewEvent } from './store.ts';
+import type { Appended, Ending, NewEvent, StorePosition } from './store.ts';
 
-/** A grant that is to end: what its event tells of it, and the digest of the secret that whoever ends it may have to hold. */
+/** A grant that just ended, as far as its event tells of it. */
 export type EndedGrant = {
   grantId: string;
   sid: string;
   userId: string;
   clientId: string;
   resources: readonly string[];
-  secretDigest: string | null;
   /** When it would have ended by itself, however much it was used. */
   endsAt: Seconds;
 };
@@ -54,6 +53,21 @@ export function grantEnded(grant: EndedGrant, ending: Ending): NewEvent {
     data: { ...ending.data, reason: ending.reason, endsAt: grant.endsAt },
     audiences: audiencesOf([grant]),
     until: ending.until,
+  };
+}
+
+/** What a commit came to that ended these grants and did nothing else; the log tells of them from `position` on. */
+export function grantsEndedAt(
+  grants: readonly EndedGrant[],
+  ending: Ending,
+  { epoch, position }: StorePosition,
+): { ended: { sids: string[]; grantIds: string[] }; appended: Appended } {
+  return {
+    ended: { sids: [], grantIds: grants.map(({ grantId }) => grantId) },
+    appended: {
+      epoch,
+      events: grants.map((grant, index) => ({ ...grantEnded(grant, ending), position: position + index })),
+    },
   };
 }
 

@@ -1,4 +1,3 @@
-import type { EndedGrant } from './ending-events.ts';
 import type { GrantBirth } from './grant-birth.ts';
 import type { EndReason, GrantRecord, SessionRecord } from './records.ts';
 import type { EventRecord } from './store.ts';
@@ -51,12 +50,6 @@ export type GrantStateRow = {
   end_reason: EndReason | null;
 };
 
-/** What the event of a grant's ending takes from its rows. */
-export type EndedGrantRow<Key> = Pick<
-  GrantRow<Key>,
-  'grant_id' | 'sid' | 'user_id' | 'client_id' | 'birth' | 'ends_at'
->;
-
 /** A row of `events`. */
 export type EventRow<Key> = {
   position: number;
@@ -80,7 +73,6 @@ export function rowReader<Key>(unpackKey: (key: Key) => string) {
     toSession: (row: SessionRow<Key>) => toSession(unpackKey, row),
     toGrant: (row: GrantRow<Key>) => toGrant(unpackKey, row),
     toEvent: (row: EventRow<Key>) => toEvent(unpackKey, row),
-    toEndedGrant: (row: EndedGrantRow<Key>) => toEndedGrant(unpackKey, row),
   };
 }
 
@@ -115,19 +107,6 @@ function toGrant<Key>(unpackKey: (key: Key) => string, row: GrantRow<Key>): Gran
     ...birth,
     lastOrigin: { ip: row.last_ip, userAgent: row.last_user_agent },
     ...stateOf(row),
-  };
-}
-
-function toEndedGrant<Key>(unpackKey: (key: Key) => string, row: EndedGrantRow<Key>): EndedGrant {
-  const { resources, secretDigest } = JSON.parse(row.birth) as GrantBirth;
-  return {
-    grantId: unpackKey(row.grant_id),
-    sid: unpackKey(row.sid),
-    userId: unpackKey(row.user_id),
-    clientId: unpackKey(row.client_id),
-    resources,
-    secretDigest,
-    endsAt: row.ends_at,
   };
 }
 

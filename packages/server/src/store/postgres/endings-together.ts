@@ -1,4 +1,4 @@
-import { grantEnded } from '../ending-events.ts';
+import { grantsEndedAt } from '../ending-events.ts';
 import type { Reply, SharedTask } from './batch.ts';
 import type { EndOneGrant } from './changes.ts';
 import { inStatement, type Pool } from './connection.ts';
@@ -56,18 +56,13 @@ export async function endInOneStatement(pool: Pool, endings: readonly EndOneGran
 
 function replyTo({ where: { grantId }, ending }: EndOneGrant, row: EndedRow | undefined): Reply {
   if (row === undefined) return { ended: { sids: [], grantIds: [] } };
-  const event = grantEnded(
-    {
-      grantId,
-      sid: unpackKey(row.sid),
-      userId: unpackKey(row.user_id),
-      clientId: unpackKey(row.client_id),
-      resources: (JSON.parse(row.audiences) as string[] | null) ?? [],
-      secretDigest: null,
-      endsAt: row.ends_at,
-    },
-    ending,
-  );
-  const appended = { epoch: row.of_epoch, events: [{ ...event, position: row.at_position }] };
-  return { ended: { sids: [], grantIds: [grantId] }, appended };
+  const grant = {
+    grantId,
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources: (JSON.parse(row.audiences) as string[] | null) ?? [],
+    endsAt: row.ends_at,
+  };
+  return grantsEndedAt([grant], ending, { epoch: row.of_epoch, position: row.at_position });
 }

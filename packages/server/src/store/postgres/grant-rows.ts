@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type EndedGrant, grantEnded } from '../ending-events.ts';
+import { grantEnded } from '../ending-events.ts';
 import { birthOf } from '../grant-birth.ts';
 import type { EndReason, GrantRecord, Origin } from '../records.ts';
 import type { ChangeOf, Effects, EndOneGrant, SharedChange } from './changes.ts';
@@ -86,7 +86,7 @@ export class GrantRows {
   readonly #states = new Map<string, State>();
   readonly #sessions = new Set<string>();
   /** What the events of endings tell of the grants that are to end. */
-  readonly #births = new Map<string, EndedGrant>();
+  readonly #births = new Map<string, ReturnType<typeof toEndedGrant>>();
 
   constructor(undo: UndoLog) {
     this.#undo = undo;

@@ -1,3 +1,5 @@
+import { isBase64url } from '../base64url.ts';
+
 // The first byte tells which of the two it is, so that both keep their order and neither can be taken for the other.
 const packed = 1;
 const plain = 0;
@@ -7,9 +9,11 @@ const plain = 0;
  * Lossless: what would not come back as it was stays text.
  */
 export function packKey(id: string): Buffer {
-  if (id.length === 22 || id.length === 43) {
-    const bytes = Buffer.from(id, 'base64url');
-    if (bytes.toString('base64url') === id) return Buffer.concat([Buffer.of(packed), bytes]);
+  if (isBase64url(id)) {
+    const bytes = Buffer.allocUnsafe(id.length === 22 ? 17 : 33);
+    bytes[0] = packed;
+    bytes.write(id, 1, 'base64url');
+    return bytes;
   }
   return Buffer.concat([Buffer.of(plain), Buffer.from(id)]);
 }

@@ -1,3 +1,5 @@
+import type { EndedGrant } from '../ending-events.ts';
+import type { GrantBirth } from '../grant-birth.ts';
 import * as rows from '../rows.ts';
 import { unpackKey } from './key.ts';
 
@@ -17,10 +19,24 @@ export type SessionRow = rows.SessionRow<Buffer>;
 export type GrantRow = rows.GrantRow<Buffer>;
 
 /** What the event of a grant's ending takes from its rows. */
-export type EndedGrantRow = rows.EndedGrantRow<Buffer>;
+export type EndedGrantRow = Pick<GrantRow, 'grant_id' | 'sid' | 'user_id' | 'client_id' | 'birth' | 'ends_at'>;
 
 /** A row of `events`. */
 export type EventRow = rows.EventRow<Buffer>;
 
 /** Rows as records. */
-export const { toSession, toGrant, toEvent, toEndedGrant } = rows.rowReader(unpackKey);
+export const { toSession, toGrant, toEvent } = rows.rowReader(unpackKey);
+
+/** A grant that is to end, with the digest of the secret that whoever ends it may have to hold. */
+export function toEndedGrant(row: EndedGrantRow): EndedGrant & { secretDigest: string | null } {
+  const { resources, secretDigest } = JSON.parse(row.birth) as GrantBirth;
+  return {
+    grantId: unpackKey(row.grant_id),
+    sid: unpackKey(row.sid),
+    userId: unpackKey(row.user_id),
+    clientId: unpackKey(row.client_id),
+    resources,
+    secretDigest,
+    endsAt: row.ends_at,
+  };
+}

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Appended, Change, EventRecord, NewEvent } from '../store.ts';
+import type { EndedGrant } from '../ending-events.ts';
+import type { Appended, Change, EventRecord, NewEvent, StorePosition } from '../store.ts';
 import { type Effects, prepareChanges } from './changes.ts';
 import { prepareEventLog } from './event-log.ts';
 import { isBusy, isEngineFailure } from './failure.ts';
@@ -7,16 +8,19 @@ import { type DueReply, type DueTask, prepareDue } from './lapsed.ts';
 import { prepareSweep, type SweepBounds } from './sweep.ts';
 import { prepareWriteLock } from './write-lock.ts';
 
+type Commit = { changes: readonly Change[]; events: readonly NewEvent[] };
+
 /** One piece of work for the writer; travels as JSON. */
-export type Task = { changes: readonly Change[]; events: readonly NewEvent[] } | { sweep: SweepBounds } | DueTask;
+export type Task = Commit | { sweep: SweepBounds } | DueTask;
 
 /**
- * What became of a task: 0 (committed, ended nothing), what it ended, the index of the change that conflicted, what a sweep removed, a look found;
+ * What became of a task: 0 (committed, ended nothing), what it ended (of one that did nothing but end grants no more than the caller lacks, and where the log begins to tell of them), the index of the change that conflicted, what a sweep removed, a look found;
  * `unavailable` when the engine failed, `refused` when the task itself cannot be written (a bug of the caller).
  */
 export type Reply =
   | 0
   | { ended: { sids: string[]; grantIds: string[] }; appended: Appended }
+  | { endedGrants: EndedGrant[]; at: StorePosition }
   | { conflict: number }
   | { swept: ReturnType<ReturnType<typeof prepareSweep>> }
   | DueReply
@@ -51,9 +55,14 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
   function write(task: Task): Reply {
     if ('sweep' in task) return { swept: sweep(task.sweep) };
     if (!('changes' in task)) return lookForDue(task);
-    const effects: Effects = { events: [], sids: [], grantIds: [] };
+    const effects: Effects = { events: [], sids: [], grantIds: [], grants: [] };
     for (const [index, change] of task.changes.entries()) {
       if (!apply(change, effects)) return { conflict: index };
+    }
+    if (effects.grants.length > 0 && onlyEndsGrants(task)) {
+      const at = { epoch: log.epoch(), position: log.mark() + 1 };
+      for (const event of effects.events) log.append(event);
+      return { endedGrants: effects.grants, at };
     }
     // The caller's events tell the cause, the others what followed from it.
     const events: EventRecord[] = [];
@@ -120,6 +129,10 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
   }
 
   return (tasks) => JSON.stringify(runTogether(tasks));
+}
+
+function onlyEndsGrants({ changes, events }: Commit): boolean {
+  return changes.length === 1 && events.length === 0 && changes[0]!.change === 'end-grants';
 }
 
 function undoesItself(task: Task): boolean {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { EndedGrant } from '../ending-events.ts';
 import type { Change, NewEvent } from '../store.ts';
 import { prepareDocumentChanges } from './document-changes.ts';
 import { prepareEndings } from './endings.ts';
@@ -6,8 +7,8 @@ import { prepareGrantChanges } from './grant-changes.ts';
 import { prepareSessionChanges } from './session-changes.ts';
 import { prepareThrottleChanges } from './throttle-changes.ts';
 
-/** What the changes of one commit brought about besides their own rows: what ending changes ended, and the events that tell of it. */
-export type Effects = { events: NewEvent[]; sids: string[]; grantIds: string[] };
+/** What the changes of one commit brought about besides their own rows: what ending changes ended, and the events that tell of it. `grants`: those that ended by themselves. */
+export type Effects = { events: NewEvent[]; sids: string[]; grantIds: string[]; grants: EndedGrant[] };
 
 /** One change of one kind, for the function that writes it. */
 export type ChangeOf<K extends Change['change']> = Extract<Change, { change: K }>;

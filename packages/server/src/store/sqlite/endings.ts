@@ -9,7 +9,7 @@ type SessionRow = { sid: Key; user_id: Key; ends_at: number };
 type GrantRow = EndedGrantRow & { offline: number };
 
 const liveGrants = `
-  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, s.ends_at
+  SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth -> '$.resources' AS resources, s.ends_at
   FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id
   WHERE s.ended_at IS NULL`;
 
@@ -33,27 +33,28 @@ export function prepareEndings(db: DatabaseSync) {
   const grantsByUser = db.prepare(`${liveGrants} AND g.user_id = ? AND g.sid IS NOT ? ORDER BY g.grant_no`);
   const grantsByUserAndClient = db.prepare(`${liveGrants} AND g.user_id = ? AND g.client_id = ? ORDER BY g.grant_no`);
   const grantById = db.prepare(`
-    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, s.ends_at
+    SELECT g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth -> '$.resources' AS resources, s.ends_at
     FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no
     WHERE s.grant_id = ?1 AND s.ended_at IS NULL AND (?2 IS NULL OR g.client_id = ?2 AND g.birth ->> '$.secretDigest' = ?3)`);
 
-  function end(grants: GrantRow[], ending: Ending, effects: Effects): void {
-    for (const grant of grants) {
-      endGrant.run(ending.at, ending.reason, grant.grant_id);
-      effects.grantIds.push(unpackKey(grant.grant_id));
-    }
-  }
-
   function endEach(grants: GrantRow[], ending: Ending, effects: Effects): void {
-    end(grants, ending, effects);
-    for (const grant of grants) effects.events.push(grantEnded(toEndedGrant(grant), ending));
+    for (const row of grants) {
+      const grant = toEndedGrant(row);
+      endGrant.run(ending.at, ending.reason, row.grant_id);
+      effects.grants.push(grant);
+      effects.grantIds.push(grant.grantId);
+      effects.events.push(grantEnded(grant, ending));
+    }
   }
 
   function endOne(session: SessionRow, ending: Ending, effects: Effects): void {
     endSession.run(ending.at, ending.reason, session.sid);
     effects.sids.push(unpackKey(session.sid));
     const grants = boundToSession.all(session.sid) as GrantRow[];
-    end(grants, ending, effects);
+    for (const grant of grants) {
+      endGrant.run(ending.at, ending.reason, grant.grant_id);
+      effects.grantIds.push(unpackKey(grant.grant_id));
+    }
     effects.events.push(
       sessionEnded(
         { sid: unpackKey(session.sid), userId: unpackKey(session.user_id), endsAt: session.ends_at },

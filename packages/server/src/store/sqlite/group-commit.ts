@@ -182,5 +182,5 @@ function settle(waiting: Waiting, reply: Reply): boolean {
   }
   waiting.resolve(reply);
   // What a look writes is news to nobody.
-  return reply === 0 || 'ended' in reply || 'swept' in reply;
+  return reply === 0 || 'ended' in reply || 'endedGrants' in reply || 'swept' in reply;
 }

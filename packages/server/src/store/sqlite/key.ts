@@ -1,3 +1,5 @@
+import { isBase64url } from '../base64url.ts';
+
 /** What a column of ids holds: 16 or 32 bytes where the id is base64url of them, else the text itself. */
 export type Key = Uint8Array | string;
 
@@ -6,9 +8,7 @@ export type Key = Uint8Array | string;
  * time-ordered ids, puts new rows at the end of the tree. Lossless: what would not come back as it was stays text.
  */
 export function packKey(id: string): Key {
-  if (id.length !== 22 && id.length !== 43) return id;
-  const bytes = Buffer.from(id, 'base64url');
-  return bytes.toString('base64url') === id ? bytes : id;
+  return isBase64url(id) ? Buffer.from(id, 'base64url') : id;
 }
 
 /** The id that was stored. */

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Seconds } from '@tessera/protocol';
+import { grantsEndedAt } from '../ending-events.ts';
 import type { DocumentKind } from '../records.ts';
 import type {
   Change,
   CommitResult,
+  Ending,
   EventFilter,
   GrantFilter,
   NewEvent,
@@ -195,6 +197,8 @@ class SqliteStore implements Store {
     const outcome = await this.#writer.submit({ changes, events });
     if (outcome === 0) return { outcome: 'committed', ended: { sids: [], grantIds: [] } };
     if ('conflict' in outcome) return { outcome: 'conflict', change: outcome.conflict };
+    if ('endedGrants' in outcome)
+      return { outcome: 'committed', ...grantsEndedAt(outcome.endedGrants, endingOf(changes), outcome.at) };
     if ('ended' in outcome) return { outcome: 'committed', ...outcome };
     throw new TypeError('the writer answered a commit with a sweep or a look');
   }
@@ -313,6 +317,12 @@ class SqliteStore implements Store {
   #busyTimeoutMs(): number {
     return this.#options.busyTimeoutMs ?? 5000;
   }
+}
+
+function endingOf([change]: readonly Change[]): Ending {
+  if (change?.change !== 'end-grants')
+    throw new TypeError('the writer ended grants for a commit that asked for something else');
+  return change.ending;
 }
 
 function kindsOf(result: SweepResult): (keyof SweepResult)[] {

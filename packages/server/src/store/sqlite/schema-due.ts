@@ -39,3 +39,14 @@ export const due = `
   INSERT INTO due_backfill SELECT 'sessions', '' WHERE EXISTS (SELECT 1 FROM sessions);
   INSERT INTO due_backfill SELECT 'grants', '' WHERE EXISTS (SELECT 1 FROM grant_state);
 `;
+
+/** As before, but the entry of a session that is as early as it should be stays unwritten: of most grants that end it is. */
+export const endedDue = `
+  DROP TRIGGER grant_ended;
+  CREATE TRIGGER grant_ended AFTER UPDATE OF ended_at ON grant_state BEGIN
+    INSERT INTO sessions_due
+    SELECT s.sid, min(s.sso_until, s.ends_at) FROM grants g CROSS JOIN sessions s ON s.sid = g.sid
+    WHERE g.grant_no = NEW.grant_no AND s.ended_at IS NULL
+    ON CONFLICT (sid) DO UPDATE SET due_at = excluded.due_at WHERE due_at > excluded.due_at;
+  END;
+`;

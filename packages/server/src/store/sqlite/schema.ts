@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Migration } from '../migrate-store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
-import { due } from './schema-due.ts';
+import { due, endedDue } from './schema-due.ts';
 
 /** All steps, in their order. */
 export const migrations: readonly Migration[] = [
@@ -139,6 +139,7 @@ export const migrations: readonly Migration[] = [
     sql: 'CREATE TABLE IF NOT EXISTS progress (task TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID',
   },
   { version: 3, oldestCode: 1, sql: due },
+  { version: 4, oldestCode: 1, sql: endedDue },
 ];
 
 /** The schema this code writes. */
