@@ -878,6 +878,39 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       assert.equal((await store.getGrant(other.grantId))?.endedAt, null);
     });
 
+    on(
+      'the log tells of an ending after what was committed before it, and the commit says where',
+      async ({ store, another }) => {
+        const other = await another();
+        const session = await newSession(store);
+        const [a, b] = [await newGrant(store, session), await newGrant(store, session)];
+        await store.commit([], [started(session.sid), started(session.sid)]);
+        await other.commit([], [started(session.sid)]);
+        const results = [
+          await store.commit([endGrants({ grantId: a.grantId })]),
+          await other.commit([endGrants({ grantId: b.grantId })]),
+        ];
+        const events = await store.readEvents({ limit: 9 });
+        assert.deepEqual(
+          events.map(({ position, grantId }) => [position, grantId]),
+          [
+            [1, undefined],
+            [2, undefined],
+            [3, undefined],
+            [4, a.grantId],
+            [5, b.grantId],
+          ],
+        );
+        const { epoch } = await store.position();
+        for (const [index, result] of results.entries())
+          assert.deepEqual(result, {
+            outcome: 'committed',
+            ended: { sids: [], grantIds: [[a, b][index]!.grantId] },
+            appended: { epoch, events: [events[3 + index]] },
+          });
+      },
+    );
+
     on('commits that end many grants at once end each once, in whatever company', async ({ store, another }) => {
       const session = await newSession(store);
       const grants: GrantRecord[] = [];

@@ -17,10 +17,11 @@ export const endingsTogether = `
   DECLARE
     told event_inbox[];
     ending bigint[];
-    start_at xid8;
+    setting text;
     placed_at bigint;
     epoch_now bigint;
     room bigint;
+    is_waiting boolean;
   BEGIN
     SELECT array_agg(event ORDER BY ordinal), array_agg(ends_at ORDER BY ordinal) INTO told, ending FROM (
       SELECT a.ordinal, s.ends_at, ROW(
@@ -43,31 +44,32 @@ export const endingsTogether = `
     ) locked;
     IF told IS NULL THEN RETURN; END IF;
 
-    PERFORM set_config('tessera.ends_together', 'on', true);
+    setting := set_config('tessera.ends_together', 'on', true);
     UPDATE grant_state s SET ended_at = t.at, end_reason = reasons[t.ordinal]
     FROM unnest(told) t WHERE s.grant_id = t.grant_id;
-    PERFORM set_config('tessera.ends_together', '', true);
+    setting := set_config('tessera.ends_together', '', true);
 
     INSERT INTO sessions_due AS d
     SELECT s.sid, least(s.sso_until, s.ends_at) FROM (SELECT DISTINCT t.sid FROM unnest(told) t) t JOIN sessions s USING (sid)
     WHERE s.ended_at IS NULL ORDER BY s.sid
     ON CONFLICT (sid) DO UPDATE SET due_at = excluded.due_at WHERE d.due_at > excluded.due_at;
 
+    -- The lock comes first and the look second, with a snapshot of its own, as in place_events.
+    PERFORM 1 FROM store_state FOR NO KEY UPDATE;
     LOOP
-      SELECT position, epoch, CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END
-        INTO placed_at, epoch_now, start_at FROM store_state FOR NO KEY UPDATE;
-      EXIT WHEN NOT EXISTS (SELECT 1 FROM event_inbox WHERE xid >= start_at);
+      SELECT position, epoch, partitioned_to, EXISTS (
+        SELECT 1 FROM event_inbox
+        WHERE xid >= CASE WHEN settled > pg_snapshot_xmin(pg_current_snapshot()) THEN '0'::xid8 ELSE settled END
+      ) INTO placed_at, epoch_now, room, is_waiting FROM store_state, event_log;
+      EXIT WHEN NOT is_waiting;
       PERFORM place_events(10000);
     END LOOP;
-    SELECT partitioned_to INTO room FROM event_log;
     IF room - 1 - placed_at < 65536 + cardinality(told) THEN PERFORM extend_events(placed_at, cardinality(told)); END IF;
+    UPDATE store_state SET position = placed_at + cardinality(told);
+    RETURN QUERY
     INSERT INTO events
     SELECT placed_at + n, t.type, t.at, t.actor, t.user_id, t.sid, t.grant_id, t.client_id, t.data, t.audiences, t.until
-    FROM unnest(told) WITH ORDINALITY AS t(xid, batch, ordinal, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until, n);
-    UPDATE store_state SET position = placed_at + cardinality(told);
-
-    RETURN QUERY
-    SELECT placed_at + n, epoch_now, t.grant_id, t.sid, t.user_id, t.client_id, t.audiences, ending[n]
-    FROM unnest(told) WITH ORDINALITY AS t(xid, batch, ordinal, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until, n);
+    FROM unnest(told) WITH ORDINALITY AS t(xid, batch, ordinal, type, at, actor, user_id, sid, grant_id, client_id, data, audiences, until, n)
+    RETURNING position, epoch_now, grant_id, sid, user_id, client_id, audiences, ending[position - placed_at];
   END $$;
 `;
