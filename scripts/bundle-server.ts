@@ -1,7 +1,8 @@
 // Bundles the command line and the server with all they need, so that they start quickly and take little memory. Usage: bundle-server.ts FOLDER
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const server = resolve(import.meta.dirname, '../packages/server');
 
@@ -16,31 +17,80 @@ const nodeModules: Plugin = {
   },
 };
 
-/** Bundles into that folder, in one piece: whoever looks there meanwhile finds all of it or nothing. `tessera.mjs` is the command; threads and worker processes are files beside it. */
+/** The bundle is a script: whoever starts it imports modules for it. */
+const importing: Plugin = {
+  name: 'importing',
+  setup(bundle) {
+    bundle.onLoad({ filter: /config\/import-module\.ts$/ }, () => ({
+      contents: 'const given = importModule; export { given as importModule };',
+    }));
+  },
+};
+
+const common: BuildOptions = {
+  absWorkingDir: server,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  conditions: ['tessera-source'],
+  plugins: [nodeModules],
+  logLevel: 'warning',
+};
+
+/** Programs: those that are started by name, from what is kept of their compiling. `use`: an expression that says for what. */
+const programs: { name: string; source: string; use: string }[] = [
+  { name: 'tessera', source: 'src/cli/main.ts', use: "process.argv[2] === 'serve' ? 'serve' : 'command'" },
+  { name: 'worker', source: 'src/cli/workers/worker.ts', use: "'serve'" },
+];
+
+/**
+ * Bundles into that folder, in one piece: whoever looks there meanwhile finds all of it or nothing. `tessera.mjs` is the command; worker processes and threads are files beside it. What a command does not
+ * need lies in the same file and is evaluated on first use.
+ */
 export async function bundleServer(folder: string): Promise<void> {
   const unfinished = `${folder}.${process.pid}`;
   await build({
-    absWorkingDir: server,
-    entryPoints: {
-      tessera: 'src/cli/main.ts',
-      writer: 'src/store/sqlite/writer.ts',
-      checkpointer: 'src/store/sqlite/checkpointer.ts',
-      worker: 'src/cli/workers/worker.ts',
-    },
+    ...common,
+    entryPoints: Object.fromEntries(programs.map(({ name, source }) => [name, source])),
+    outdir: unfinished,
+    outExtension: { '.js': '.code' },
+    // A script, not a module: of scripts V8 keeps every function it has compiled.
+    format: 'cjs',
+    plugins: [nodeModules, importing],
+    banner: { js: '(function (require, url, importModule) { const module = { exports: {} };' },
+    footer: { js: '})' },
+    define: { 'import.meta.url': 'url' },
+    charset: 'ascii',
+    // The code stays in memory. Names stay readable, and so do traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
+    // A compiled add-on that the driver of Postgres can do without.
+    external: ['pg-native'],
+  });
+  for (const { name, use } of programs) {
+    const digest = createHash('sha256')
+      .update(readFileSync(join(unfinished, `${name}.code`)))
+      .digest('hex');
+    await build({
+      ...common,
+      stdin: {
+        contents: `import { runCompiled } from './src/cli/run-compiled.ts';
+          runCompiled({ url: import.meta.url, name: '${name}', digest: '${digest.slice(0, 16)}', use: ${use} });`,
+        resolveDir: server,
+      },
+      outfile: join(unfinished, `${name}.mjs`),
+      format: 'esm',
+      banner: { js: '#!/usr/bin/env node' },
+    });
+    chmodSync(join(unfinished, `${name}.mjs`), 0o755);
+  }
+  await build({
+    ...common,
+    entryPoints: { writer: 'src/store/sqlite/writer.ts', checkpointer: 'src/store/sqlite/checkpointer.ts' },
     outdir: unfinished,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    splitting: true,
-    platform: 'node',
     format: 'esm',
-    target: 'node24',
-    conditions: ['tessera-source'],
-    // It looks for a compiled add-on at run time, and is only loaded where there is a Postgres.
-    external: ['pg'],
-    plugins: [nodeModules],
-    // What was written for CommonJS asks for Node's modules by `require`.
-    banner: { js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);" },
-    logLevel: 'warning',
   });
   mkdirSync(dirname(folder), { recursive: true });
   try {

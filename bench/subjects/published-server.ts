@@ -24,7 +24,6 @@ export async function publishedServer(
 }
 
 async function makeBundle(): Promise<string> {
-  // Below the project, where it finds the driver of Postgres, which is not in the bundle.
   const cache = resolve(import.meta.dirname, '../../.cache');
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(cache, 'bench-bundle-'));

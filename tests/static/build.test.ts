@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { it } from 'node:test';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -8,6 +10,7 @@ const root = resolve(import.meta.dirname, '../..');
 function run(...programArguments: string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, programArguments, { cwd: root, encoding: 'utf8' });
   assert.equal(status, 0, `${stdout}${stderr}`.slice(-4000));
+  assert.doesNotMatch(stderr, /Warning/);
   return stdout;
 }
 
@@ -26,5 +29,14 @@ it('the packages build to plain JavaScript that runs without their sources', { t
     program,
   );
   assert.equal(types.trim(), Array(5).fill('function').join());
-  assert.match(run('--no-strip-types', 'packages/server/dist/bin/tessera.mjs', '--help'), /Usage: tessera/);
+  const tessera = 'packages/server/dist/bin/tessera.mjs';
+  assert.match(run('--no-strip-types', tessera, '--help'), /Usage: tessera/);
+  const folder = mkdtempSync(join(tmpdir(), 'tessera-build-'));
+  try {
+    const config = join(folder, 'tessera.config.ts');
+    writeFileSync(config, "export default { issuer: 'https://auth.example' as string, data: 'here' };");
+    assert.match(run(tessera, 'check', '--config', config), /auth\.example/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LineCounter, parseDocument } from 'yaml';
+import { importModule } from './import-module.ts';
 import { ConfigError } from './schema.ts';
 
 /** The names under which the file is looked for, when none is given. */
@@ -36,7 +37,7 @@ export async function loadConfigFile(path: string): Promise<Record<string, unkno
 async function importDefault(path: string): Promise<unknown> {
   let module: { default?: unknown };
   try {
-    module = (await import(pathToFileURL(path).href)) as { default?: unknown };
+    module = (await importModule(pathToFileURL(path).href)) as { default?: unknown };
   } catch (cause) {
     // The message of somebody else's error may quote the source, and with it a secret: only its kind is told.
     const { name, code } = cause as { name?: string; code?: string };

@@ -1,5 +1,3 @@
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { CollectedMetrics } from '../../metrics.ts';
 import type { TesseraServer } from '../../server.ts';
@@ -29,8 +27,6 @@ process.on('SIGTERM', () => void stop());
 
 async function start(config: Config): Promise<void> {
   try {
-    // As the command does: compiled once, not at each start.
-    if (import.meta.url.endsWith('.mjs')) enableCompileCache(join(import.meta.dirname, 'compiled'));
     server = import('../../server.ts').then(({ createServer }) => createServer({ config, metricsOfAll }));
     const { url } = await (await server).listen().catch((error) => Promise.reject(explainListen(error, config)));
     send({ kind: 'ready', url });
