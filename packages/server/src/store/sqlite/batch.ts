@@ -15,7 +15,7 @@ export type Task = Commit | { sweep: SweepBounds } | DueTask;
 
 /**
  * What became of a task: 0 (committed, ended nothing), what it ended (of one that did nothing but end grants no more than the caller lacks, and where the log begins to tell of them), the index of the change that conflicted, what a sweep removed, a look found;
- * `unavailable` when the engine failed, `refused` when the task itself cannot be written (a bug of the caller).
+ * `unavailable` when the engine failed (`isLocked`: because another process holds the lock), `refused` when the task itself cannot be written (a bug of the caller).
  */
 export type Reply =
   | 0
@@ -24,7 +24,7 @@ export type Reply =
   | { conflict: number }
   | { swept: ReturnType<ReturnType<typeof prepareSweep>> }
   | DueReply
-  | { unavailable: string }
+  | { unavailable: string; isLocked?: boolean }
   | { refused: string };
 
 // These are one statement, or undo themselves: alone in a commit they need no savepoint.
@@ -37,11 +37,11 @@ const undoThemselves = new Set<Change['change']>([
 ]);
 
 /**
- * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable, with the replies as JSON: a copy of them as objects takes longer. Each task has a
+ * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. Each task has a
  * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails so that the
  * transaction is lost, each task has another try in a transaction of its own.
  */
-export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => string {
+export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => Reply[] {
   const begin = prepareWriteLock(db, busyTimeoutMs);
   const commit = db.prepare('COMMIT');
   const savepoint = db.prepare('SAVEPOINT task');
@@ -119,7 +119,7 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
       if (db.isTransaction) db.exec('ROLLBACK');
       if (tasks.length > 1 && !isBusy(error)) return runOneByOne(tasks);
       const message = error instanceof Error ? error.message : String(error);
-      return tasks.map(() => ({ unavailable: message }));
+      return tasks.map(() => ({ unavailable: message, isLocked: isBusy(error) }));
     }
   }
 
@@ -128,7 +128,7 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
     return tasks.flatMap((task) => runTogether([task]));
   }
 
-  return (tasks) => JSON.stringify(runTogether(tasks));
+  return runTogether;
 }
 
 function onlyEndsGrants({ changes, events }: Commit): boolean {

@@ -1,9 +1,8 @@
-import { Worker } from 'node:worker_threads';
 import { StoreUnavailable } from '../store.ts';
-import { StoreNotUsable } from '../store-not-usable.ts';
 import type { Reply, Task } from './batch.ts';
-import { threadUrl } from './thread.ts';
-import type { FromWriter, ToWriter, WriterOptions } from './writer.ts';
+import { WriterInPlace } from './writer-in-place.ts';
+import { WriterThread } from './writer-thread.ts';
+import type { WriterOptions } from './writing-connection.ts';
 
 /** What becomes of a task that was written, or found in conflict. */
 export type Outcome = Exclude<Reply, { unavailable: string } | { refused: string }>;
@@ -19,18 +18,27 @@ const batchChars = 1 << 20;
 // Beyond this the node is full: callers are told at once rather than after they have given up.
 const mostWaiting = 20_000;
 
+// The thread ends after a while in which it had hardly anything to do: so many batches or fewer.
+const restEveryMs = 60_000;
+const batchesOfRest = 60;
+
 /**
- * The main thread's side of writing. One batch is in flight at a time; what comes meanwhile waits and goes, together, into the next one. A
- * batch is formed after the events of this turn of the loop, so that callers who were answered together come back together.
+ * Where commits wait. One batch is in flight at a time; what comes meanwhile waits and goes, together, into the next one. A
+ * batch is formed after the events of this turn of the loop, so that callers who were answered together come back together. While there is little to write it is written
+ * in place; a thread of its own starts when there is more, and ends when there is little again.
  */
 export class GroupCommit {
   readonly #options: WriterOptions;
   readonly #committed: (size: BatchSize) => void;
-  #writer: Worker | undefined;
+  #here: WriterInPlace | undefined;
+  #thread: WriterThread | undefined;
+  #starting: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+  #rest: NodeJS.Timeout | undefined;
+  #batches = 0;
   #waiting: Waiting[] = [];
   #inFlight: Waiting[] = [];
   #scheduled = false;
-  #reviving = false;
   #closed = false;
   #drained: (() => void) | undefined;
 
@@ -40,26 +48,9 @@ export class GroupCommit {
     this.#committed = committed;
   }
 
-  /** Starts the writer thread and waits until it has opened and migrated the file. */
-  async open(): Promise<void> {
-    const writer = new Worker(threadUrl('writer'), { workerData: this.#options, name: 'tessera-store-writer' });
-    await new Promise<void>((resolve, reject) => {
-      writer.once('error', reject);
-      writer.once('message', (message: FromWriter) => {
-        if ('ready' in message) return resolve();
-        const text = 'failed' in message ? message.failed : 'the writer answered before it was asked';
-        const described = `store ${this.#options.file}: ${text}`;
-        reject(
-          'usable' in message && !message.usable ? new StoreNotUsable(described) : new StoreUnavailable(described),
-        );
-      });
-    });
-    writer.removeAllListeners('error');
-    writer.on('message', (message: FromWriter) => this.#answer(message));
-    writer.on('error', (error) => this.#lost(writer, error));
-    writer.on('exit', () => this.#lost(writer, undefined));
-    writer.unref();
-    this.#writer = writer;
+  /** Opens the file and brings it to this version's schema. Throws `StoreNotUsable` or `StoreUnavailable`. */
+  open(): void {
+    this.#here = new WriterInPlace(this.#options);
   }
 
   /** Writes a task with the next batch. Resolves once it is durable; rejects with `StoreUnavailable`, or `TypeError` if it cannot be written at all. */
@@ -83,41 +74,43 @@ export class GroupCommit {
     });
   }
 
-  /** Stops the thread; call after `drain`. */
+  /** Ends the thread and closes the file; call after `drain`. */
   async close(): Promise<void> {
-    const writer = this.#writer;
-    if (writer === undefined) return;
-    this.#writer = undefined;
-    const exited = new Promise((resolve) => writer.once('exit', resolve));
-    writer.ref();
-    writer.postMessage({ close: true } satisfies ToWriter);
-    await exited;
+    await this.#starting;
+    this.#endThread();
+    await this.#ending;
+    this.#here?.close();
+    this.#here = undefined;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#reviving || this.#inFlight.length > 0 || this.#waiting.length === 0) return;
+    if (this.#scheduled || this.#inFlight.length > 0 || this.#waiting.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#writer === undefined) this.#revive();
-      else this.#send(this.#writer);
+      this.#send();
     });
   }
 
-  #send(writer: Worker): void {
+  #send(): void {
     const batch = this.#waiting.splice(0, countOfBatch(this.#waiting));
+    const tasks = batch.map((waiting) => waiting.json);
     this.#inFlight = batch;
-    // Only while somebody waits does the thread keep the process alive.
-    writer.ref();
-    writer.postMessage({ tasks: batch.map((waiting) => waiting.json) } satisfies ToWriter);
+    if (this.#thread !== undefined) this.#thread.send(tasks);
+    else this.#writeInPlace(tasks);
   }
 
-  #answer(message: FromWriter): void {
-    if (!('replies' in message)) return;
+  #writeInPlace(tasks: readonly string[]): void {
+    const replies = this.#here?.write(tasks);
+    // What was too much, or stood before another process's lock, waits for the thread.
+    if (replies === undefined || (this.#here?.isBusy && !this.#closed)) this.#startThread();
+    if (replies !== undefined) this.#answer(replies);
+  }
+
+  #answer(replies: Reply[]): void {
     const batch = this.#inFlight;
     this.#inFlight = [];
-    this.#writer?.unref();
-    const replies = JSON.parse(message.replies) as Reply[];
+    this.#batches += 1;
     let committed = false;
     for (const [index, waiting] of batch.entries()) {
       committed = settle(waiting, replies[index]!) || committed;
@@ -128,23 +121,50 @@ export class GroupCommit {
       this.#committed({ tasks: batch.length, chars: batch.reduce((sum, { json }) => sum + json.length, 0) });
   }
 
-  // What was in flight may have been written or not: to the caller both is "unavailable", and reading again tells which.
-  #lost(writer: Worker, cause: Error | undefined): void {
-    if (this.#writer !== writer) return;
-    this.#writer = undefined;
-    this.#fail(new StoreUnavailable('the writer thread stopped', { cause }));
+  #startThread(): void {
+    this.#starting ??= this.#start().then(
+      () => {
+        this.#starting = undefined;
+      },
+      (error: Error) => {
+        this.#starting = undefined;
+        // Otherwise all goes on in place.
+        if (this.#inFlight.length > 0) this.#fail(error);
+      },
+    );
   }
 
-  #revive(): void {
-    this.#reviving = true;
-    this.open()
-      .finally(() => {
-        this.#reviving = false;
-      })
-      .then(
-        () => this.#schedule(),
-        (error: Error) => this.#fail(error),
-      );
+  async #start(): Promise<void> {
+    const thread: WriterThread = await WriterThread.start(this.#options, {
+      answered: (replies) => this.#answer(replies),
+      lost: (cause) => this.#lost(thread, cause),
+    });
+    this.#thread = thread;
+    this.#batches = 0;
+    this.#rest = setInterval(() => this.#restIfQuiet(), restEveryMs).unref();
+    // What was too much to be written in place.
+    if (this.#inFlight.length > 0) thread.send(this.#inFlight.map((waiting) => waiting.json));
+  }
+
+  #restIfQuiet(): void {
+    if (this.#batches <= batchesOfRest && this.#inFlight.length === 0) this.#endThread();
+    this.#batches = 0;
+  }
+
+  #endThread(): void {
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    clearInterval(this.#rest);
+    this.#thread = undefined;
+    this.#ending = thread.close();
+  }
+
+  // What was in flight may have been written or not: to the caller both is "unavailable", and reading again tells which.
+  #lost(thread: WriterThread, cause?: Error): void {
+    if (this.#thread !== thread) return;
+    clearInterval(this.#rest);
+    this.#thread = undefined;
+    this.#fail(new StoreUnavailable('the writer thread stopped', { cause }));
   }
 
   #fail(error: Error): void {

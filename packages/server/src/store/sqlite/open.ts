@@ -101,7 +101,7 @@ class SqliteStore implements Store {
   }
 
   async open(): Promise<void> {
-    await this.#writer.open();
+    this.#writer.open();
     this.#reader = new Reader(
       openConnection({
         file: this.#options.file,

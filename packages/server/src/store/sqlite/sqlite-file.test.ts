@@ -160,33 +160,70 @@ test('the log begins anew, again and again, while writes never pause', async (t)
   assert.equal(restarts, 3);
 });
 
-test('checkpoints have a thread only once there is a log worth it', async (t) => {
-  const workers: Worker[] = [];
-  const note = (worker: Worker) => workers.push(worker);
-  process.on('worker', note);
-  t.after(() => process.off('worker', note));
+test('there are threads only once there is work for them', async (t) => {
+  const workers = workersOf(t);
   const store = await opened(t, { file: await newFile(t), checkpointBytes: 256 << 10 });
   const grant = await addGrant(store);
-  assert.equal(workers.length, 1, 'the writer alone');
+  assert.equal(workers.length, 0, 'little is written in place');
   for (let generation = 1; generation <= 32; generation += 1) await store.commit([rotate(grant, generation)]);
-  assert.equal(workers.length, 2);
+  assert.equal(workers.filter(isCheckpointer).length, 1, 'a log worth it has a thread');
+});
+
+test('who writes much writes on a thread, which ends when there is little again', async (t) => {
+  const workers = workersOf(t);
+  // Of the intervals none runs by itself.
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const store = await opened(t);
+  const grant = await addGrant(store);
+  let generation = 1;
+  const writers = () => workers.filter((worker) => !isCheckpointer(worker));
+  const until = performance.now() + 8000;
+  while (writers().length === 0 && performance.now() < until)
+    assert.equal((await store.commit([rotate(grant, generation++)])).outcome, 'committed');
+  const [writer] = writers();
+  assert.ok(writer);
+  // It is ready at some point of these; none is lost as it takes over.
+  for (let more = 0; more < 500; more += 1)
+    assert.equal((await store.commit([rotate(grant, generation++)])).outcome, 'committed');
+  let isThere = true;
+  writer.once('exit', () => {
+    isThere = false;
+  });
+  t.mock.timers.tick(60_000);
+  await delay(50);
+  assert.ok(isThere, 'there was much to write in the minute before');
+  assert.equal((await store.commit([rotate(grant, generation++)])).outcome, 'committed');
+  t.mock.timers.tick(60_000);
+  assert.equal((await store.commit([rotate(grant, generation++)])).outcome, 'committed', 'as it ends, too');
+  while (isThere && performance.now() < until) await delay(5);
+  assert.ok(!isThere);
+  assert.equal((await store.commit([rotate(grant, generation++)])).outcome, 'committed');
+  assert.equal((await store.getGrant(grant.grantId))?.generation, generation);
+});
+
+test('much at once goes to the thread, and a commit larger than any is written too', async (t) => {
+  const workers = workersOf(t);
+  const store = await opened(t);
+  const [grant] = await addGrants(store, 400);
+  assert.equal(workers.length, 1);
+  assert.equal((await store.commit([rotate(grant!, 1)])).outcome, 'committed');
+  assert.equal(workers.length, 1);
 });
 
 test('when its thread dies the store refuses what was in flight and writes again', async (t) => {
-  const workers: Worker[] = [];
-  const note = (worker: Worker) => workers.push(worker);
-  process.on('worker', note);
-  t.after(() => process.off('worker', note));
+  const workers = workersOf(t);
   const store = await opened(t);
-  const grant = await addGrant(store);
-  const commit = store.commit([rotate(grant, 1)]);
+  const [grant, ...others] = await addGrants(store, 400);
+  const commits = [grant!, ...others.slice(0, 100)].map((one) => store.commit([rotate(one, 1)]));
   await new Promise(setImmediate);
   await workers[0]?.terminate();
-  const result = await commit.catch((error) => error.code);
-  assert.ok(result === 'store_unavailable' || result.outcome === 'committed');
-  const stored = await store.getGrant(grant.grantId);
-  assert.equal((await store.commit([rotate(grant, stored!.generation)])).outcome, 'committed');
-  assert.equal(workers.length, 2);
+  for (const result of await Promise.all(commits.map((commit) => commit.catch((error) => error.code))))
+    assert.ok(result === 'store_unavailable' || result.outcome === 'committed');
+  const stored = await store.getGrant(grant!.grantId);
+  assert.equal((await store.commit([rotate(grant!, stored!.generation)])).outcome, 'committed');
+  const again = await Promise.all(others.slice(100).map((one) => store.commit([rotate(one, 1)])));
+  assert.ok(again.every(({ outcome }) => outcome === 'committed'));
+  assert.equal(workers.filter((worker) => !isCheckpointer(worker)).length, 2);
 });
 
 test('a store in memory is a store, and leaves nothing behind', async (t) => {
@@ -205,6 +242,19 @@ test('a store in memory is a store, and leaves nothing behind', async (t) => {
   await store.close();
   assert.deepEqual(await readdir(folder), []);
 });
+
+/** The threads that are started from now on. */
+function workersOf(t: TestContext): Worker[] {
+  const workers: Worker[] = [];
+  const note = (worker: Worker) => workers.push(worker);
+  process.on('worker', note);
+  t.after(() => process.off('worker', note));
+  return workers;
+}
+
+function isCheckpointer(worker: Worker): boolean {
+  return worker.threadName === 'tessera-store-checkpointer';
+}
 
 async function newFile(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tessera-test-'));
