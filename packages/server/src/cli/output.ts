@@ -41,6 +41,8 @@ export function relative(time: Seconds | null | undefined, now: Seconds): string
   if (time === null || time === undefined) return '–';
   const distance = time - now;
   const [unit, length] = units.find(([, one]) => Math.abs(distance) >= one) ?? (['second', 1] as const);
+  // Made here: it loads data of many languages, which a server that starts does not need.
+  words ??= new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
   return words.format(Math.trunc(distance / length), unit);
 }
 
@@ -49,7 +51,7 @@ export function exact(time: Seconds): string {
   return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+let words: Intl.RelativeTimeFormat | undefined;
 const units = [
   ['day', 86_400],
   ['hour', 3600],

@@ -23,7 +23,10 @@ export function processTerminal(): Terminal {
     out: (text) => process.stdout.write(`${text}\n`),
     err: (text) => process.stderr.write(`${text}\n`),
     prompt: (text) => process.stderr.write(text),
-    input: process.stdin,
+    // Most commands, and the server, read nothing: Node opens it when it is asked for.
+    get input() {
+      return process.stdin;
+    },
     env: process.env,
     cwd: process.cwd(),
     nowMs: Date.now,

@@ -31,7 +31,8 @@ export function parseSection<S extends z.ZodRawShape>(
   for (const [key, schema] of Object.entries(shape)) {
     const given: unknown = (raw as Record<string, unknown>)[key];
     // An optional key that is absent has no value, not the value undefined.
-    const result = (schema as z.ZodType).safeParse(given);
+    // Read once: zod would write and compile a function for each kind of section first.
+    const result = (schema as z.ZodType).safeParse(given, { jitless: true });
     if (result.success) {
       if (result.data !== undefined) value[key] = result.data;
     } else if (given !== undefined || !isOptional(schema as z.ZodType)) {
