@@ -1,5 +1,5 @@
-import { UsedLately } from '../used-lately.ts';
 import type { GrantRecord, UserRecord } from './records.ts';
+import { UsedLately } from './used-lately.ts';
 
 /**
  * A grant as it was read. `key`: its id as the engine writes it; `origin`: the digest of the last origin that goes with `grant.lastOrigin`; `user`: its user as last read, beside the text

@@ -6,7 +6,7 @@ import { systemRandom } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { unseal } from '../secrets/sealed.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
-import { UsedLately } from '../used-lately.ts';
+import { UsedLately } from '../store/used-lately.ts';
 
 /** Algorithms the issuer signs with its own keys. */
 export type SigningAlgorithm = SigningKeyRecord['algorithm'];

@@ -52,12 +52,15 @@ export class WriterInPlace {
     const replies = this.#run(tasks);
     this.#countedAtMs = performance.now();
     this.#spentMs += this.#countedAtMs - startedMs;
-    const [first] = replies;
-    return typeof first === 'object' && 'unavailable' in first && first.isLocked ? undefined : replies;
+    return replies.every(isLocked) ? undefined : replies;
   }
 
   /** Closes the file. */
   close(): void {
     this.#db.close();
   }
+}
+
+function isLocked(reply: Reply): boolean {
+  return typeof reply === 'object' && 'unavailable' in reply && reply.isLocked === true;
 }
