@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../store.ts';
 import { WaitingLine } from '../waiting-line.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
-import { endInOneStatement, onlyEndings } from './endings-together.ts';
+import { endInOneStatement, onlyEndings, takeApart } from './endings-together.ts';
 import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
 
@@ -69,7 +69,9 @@ export class GroupCommit {
     // After the events of this turn of the loop, so that callers who were answered together come back together.
     setImmediate(async () => {
       const batch = this.#shared.take(batchTasks, fitting());
-      if (batch.length > 0) await this.#writeBatch(batch, 1);
+      const { endings, others } = takeApart(batch);
+      if (others.length > 0) await this.#writeBatch(others, 1);
+      if (endings.length > 0) await this.#writeBatch(endings, 1);
       this.#isBatchRunning = false;
       this.#scheduleBatch();
       this.#reportDrained();
