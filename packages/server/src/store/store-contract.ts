@@ -1040,6 +1040,41 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       await committed(store, [rotate(grants[2]!, 1)]);
     });
 
+    on(
+      'grants and endings that cannot be written to their end fail alone, and what waited beside them stands',
+      async ({ store }) => {
+        const session = await newSession(store);
+        const ended = await newSession(store);
+        const noTime: NewEvent = { ...started(session.sid), at: Number.NaN };
+        const grants = times(8, (index) => sampleGrant(session, index === 3 ? { uses: Number.NaN } : {}));
+        const poisoned = [3, 5];
+        const refused = assert.rejects(store.commit([endSessions({ sid: ended.sid })], [noTime]), TypeError);
+        const outcomes = await Promise.allSettled(
+          grants.map((grant, index) =>
+            store.commit([{ change: 'create-grant', grant }], [index === 5 ? noTime : started(session.sid)]),
+          ),
+        );
+        await refused;
+        assert.equal((await store.getSession(ended.sid))?.endedAt, null);
+        for (const [index, outcome] of outcomes.entries()) {
+          const isPoisoned = poisoned.includes(index);
+          assert.equal(outcome.status, isPoisoned ? 'rejected' : 'fulfilled', `commit ${index}`);
+          assert.deepEqual(
+            await store.getGrant(grants[index]!.grantId),
+            isPoisoned ? undefined : grants[index],
+            `grant ${index}`,
+          );
+        }
+        const { items } = await store.listGrants({ sid: session.sid, now }, { limit: 99 });
+        assert.equal(items.length, 6);
+        const events = await store.readEvents({ limit: 99 });
+        assert.deepEqual(
+          events.map((event) => event.position),
+          times(6, (index) => index + 1),
+        );
+      },
+    );
+
     on('of a change that cannot be written nothing stays', async ({ store }) => {
       const session = await newSession(store);
       const grant = await newGrant(store, session);

@@ -36,9 +36,16 @@ const undoThemselves = new Set<Change['change']>([
   'touch-session',
 ]);
 
+// These look before they write, or have no conflicts: what conflicts has left nothing.
+const conflictUnwritten = new Set<Change['change']>([...undoThemselves, 'create-grant', 'end-grants', 'end-sessions']);
+
+/** A task without a savepoint failed when part of it was written: the batch is undone, and run again with savepoints. */
+class HalfWritten extends Error {}
+
 /**
- * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. Each task has a
- * savepoint: a conflict or a value that cannot be written undoes only the task it belongs to. When the engine fails so that the
+ * Prepares a connection for batches. The returned function runs a batch in one transaction and answers once it is durable. A conflict or a value that cannot be
+ * written undoes only the task it belongs to: tasks that may conflict when they have written have a savepoint. It costs a copy of each page that its task changes, so the others have
+ * none; should one of them fail half-way, the batch begins anew with a savepoint for each. When the engine fails so that the
  * transaction is lost, each task has another try in a transaction of its own.
  */
 export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks: readonly string[]) => Reply[] {
@@ -75,9 +82,10 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
     };
   }
 
-  function writeAlone(json: string): Reply {
+  function writeAlone(json: string, isCareful: boolean): Reply {
     const task = JSON.parse(json) as Task;
     if (undoesItself(task)) return write(task);
+    if (!isCareful && isUnwrittenByConflict(task)) return writeUnsaved(task);
     const mark = log.mark();
     savepoint.run();
     try {
@@ -97,26 +105,35 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
     }
   }
 
-  function replyTo(json: string): Reply {
+  function writeUnsaved(task: Task): Reply {
     try {
-      return writeAlone(json);
+      return write(task);
+    } catch (cause) {
+      throw new HalfWritten('a task failed half-way', { cause });
+    }
+  }
+
+  function replyTo(json: string, isCareful: boolean): Reply {
+    try {
+      return writeAlone(json, isCareful);
     } catch (error) {
       // Some failures end the transaction, and the tasks before this one with it.
-      if (!db.isTransaction || !(error instanceof Error)) throw error;
+      if (error instanceof HalfWritten || !db.isTransaction || !(error instanceof Error)) throw error;
       return isEngineFailure(error) ? { unavailable: error.message } : { refused: error.message };
     }
   }
 
-  function runTogether(tasks: readonly string[]): Reply[] {
+  function runTogether(tasks: readonly string[], isCareful = false): Reply[] {
     try {
       begin();
       log.begin();
-      const replies = tasks.map(replyTo);
+      const replies = tasks.map((task) => replyTo(task, isCareful));
       log.end();
       commit.run();
       return replies;
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
+      if (error instanceof HalfWritten) return runTogether(tasks, true);
       if (tasks.length > 1 && !isBusy(error)) return runOneByOne(tasks);
       const message = error instanceof Error ? error.message : String(error);
       return tasks.map(() => ({ unavailable: message, isLocked: isBusy(error) }));
@@ -138,4 +155,12 @@ function onlyEndsGrants({ changes, events }: Commit): boolean {
 function undoesItself(task: Task): boolean {
   if (!('changes' in task) || task.changes.length !== 1 || task.events.length !== 0) return false;
   return undoThemselves.has(task.changes[0]!.change);
+}
+
+/** Whether a conflict leaves nothing of it: only the last change writes, and that one looks first. */
+function isUnwrittenByConflict(task: Task): boolean {
+  if (!('changes' in task)) return false;
+  const last = task.changes.at(-1);
+  if (last !== undefined && !conflictUnwritten.has(last.change)) return false;
+  return task.changes.every((change) => change === last || change.change === 'check');
 }
