@@ -67,7 +67,7 @@ async function assertLikeModel(place: Place, model: Model, people: readonly Pers
     for (const { userId, username, email, sid, cookieDigest, grantId, secretDigest } of people) {
       const same = { userId, sid };
       assertEqual(await store.findUser(email), { ...model.user, userId, username, email });
-      assertEqual(await store.findSession(cookieDigest), { ...model.session, ...same, cookieDigest });
+      assertEqual((await store.getSignIn({ cookieDigest })).session, { ...model.session, ...same, cookieDigest });
       assertEqual(await store.getGrant(grantId), { ...model.grant, ...same, grantId, secretDigest });
       assertEqual((await store.listGrants({ sid, now: model.grant.createdAt }, { limit: 2 })).items.length, 1);
     }

@@ -227,7 +227,7 @@ export class World {
     const cookie = this.sessionCookie(browser);
     if (cookie === undefined) return undefined;
     const digest = createHash('sha256').update(cookie).digest('base64url');
-    return (await this.server.context.store.findSession(digest))?.sid;
+    return (await this.server.context.store.getSignIn({ cookieDigest: digest })).session?.sid;
   }
 
   async #start(): Promise<void> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
@@ -88,7 +88,7 @@ function judgeHolder(code: AuthorizationCode, request: TokenRequest): Refusal | 
     if (verifier === undefined)
       return refuse('invalid_grant', 'code_verifier_wrong', 'code_verifier is missing', { facts });
     const isWellFormed = /^[A-Za-z0-9._~-]{43,128}$/.test(verifier);
-    const challenge = createHash('sha256').update(verifier).digest('base64url');
+    const challenge = hash('sha256', verifier, 'base64url');
     if (!isWellFormed || !sameText(challenge, code.codeChallenge))
       return refuse('invalid_grant', 'code_verifier_wrong', 'code_verifier does not match the code_challenge', {
         facts,
@@ -103,16 +103,21 @@ function judgeHolder(code: AuthorizationCode, request: TokenRequest): Refusal | 
 }
 
 async function redeemOnce(context: Context, request: TokenRequest, code: AuthorizationCode) {
+  const now = context.now();
+  const outcome = await createGrant(context, request, code, now);
+  if (outcome !== 'conflict' && outcome.kind === 'issue') return outcome;
+  // Only now, because creating the grant looks for it too: whatever else is wrong with it, a code that comes a second time is judged as such.
+  const existing = await context.store.getGrant(code.grantId);
+  return existing ? refuseSecondRedemption(context, request, existing, now) : outcome;
+}
+
+async function createGrant(context: Context, request: TokenRequest, code: AuthorizationCode, now: Seconds) {
   const { client } = request;
   const facts = { clientId: client.clientId, grantId: code.grantId, userId: code.userId, sid: code.sid };
-  const now = context.now();
-  const [existing, session, user, consent] = await Promise.all([
-    context.store.getGrant(code.grantId),
-    context.store.getSession(code.sid),
-    context.store.get('user', code.userId),
+  const [{ session, user }, consent] = await Promise.all([
+    context.store.getSignIn({ sid: code.sid }),
     client.consent === 'ask' ? context.store.get('consent', `${code.userId}/${code.clientId}`) : undefined,
   ]);
-  if (existing) return refuseSecondRedemption(context, request, existing, now);
   if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
   // A store that was put back forgot which codes of before were redeemed.
   const issuedAt = code.expiresAt - context.config.lifetimes.authorizationCode;

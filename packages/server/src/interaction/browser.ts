@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Context } from '../context.ts';
 import { readCookies } from '../http/cookies.ts';
 import { type Input, originOf } from '../http/message.ts';
@@ -25,10 +25,14 @@ export async function readBrowser(context: Context, input: Input): Promise<Brows
   const cookies = readCookies(input.headers.cookie);
   const secret = cookies[context.cookies.name(sessionCookie)];
   const id = cookies[context.cookies.name(browserCookie)];
-  const found = secret === undefined ? undefined : await context.store.findSession(digestCookie(secret));
-  const session = found && isSessionLive(found, context.now()) ? found : undefined;
-  const user = session && (await context.store.get('user', session.userId));
-  return { id: id !== undefined && /^[A-Za-z0-9_-]{22}$/.test(id) ? id : undefined, session, user };
+  const found =
+    secret === undefined ? undefined : await context.store.getSignIn({ cookieDigest: digestCookie(secret) });
+  const isLive = found?.session !== undefined && isSessionLive(found.session, context.now());
+  return {
+    id: id !== undefined && /^[A-Za-z0-9_-]{22}$/.test(id) ? id : undefined,
+    session: isLive ? found.session : undefined,
+    user: isLive ? found.user : undefined,
+  };
 }
 
 /** The browser's id, and the cookie that gives it one where it has none: forms are tied to it. */
@@ -159,5 +163,5 @@ function readKnown(context: Context, input: Input): KnownBrowser | undefined {
 }
 
 function digestCookie(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }

@@ -132,7 +132,7 @@ function migrating(engine: string, make: () => Promise<Place>): void {
       );
       assert.equal(outcome, 'committed');
       assert.deepEqual((await store.getSession(session.sid))?.sid, session.sid);
-      assert.deepEqual((await store.findSession(session.cookieDigest))?.sid, session.sid);
+      assert.deepEqual((await store.getSignIn({ cookieDigest: session.cookieDigest })).session?.sid, session.sid);
       assert.equal((await store.listSessions({ now: sampleTime }, { limit: 1 })).items.length, 1);
       assert.equal((await store.getGrant(grant.grantId))?.sid, session.sid);
       assert.equal((await store.listGrants({ now: sampleTime, sid: session.sid }, { limit: 5 })).items.length, 1);

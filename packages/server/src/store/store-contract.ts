@@ -225,9 +225,9 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const session = sampleSession();
       await committed(store, [{ change: 'create-session', session: { ...session, version: 9 } }]);
       assert.deepEqual(await store.getSession(session.sid), session);
-      assert.deepEqual(await store.findSession(session.cookieDigest), session);
+      assert.deepEqual((await store.getSignIn({ cookieDigest: session.cookieDigest })).session, session);
       assert.equal(await store.getSession(session.cookieDigest), undefined);
-      assert.equal(await store.findSession(session.sid), undefined);
+      assert.equal((await store.getSignIn({ cookieDigest: session.sid })).session, undefined);
     });
 
     on('ids may be any text', async ({ store }) => {
@@ -238,7 +238,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         { change: 'create-grant', grant },
       ]);
       assert.deepEqual(await store.getSession(session.sid), session);
-      assert.deepEqual(await store.findSession(session.cookieDigest), session);
+      assert.deepEqual((await store.getSignIn({ cookieDigest: session.cookieDigest })).session, session);
       assert.deepEqual(await store.getGrant(grant.grantId), grant);
       const ended = await committed(store, [endSessions({ userId: 'ada' })]);
       assert.deepEqual(ended, { sids: [session.sid], grantIds: [grant.grantId] });
@@ -268,8 +268,8 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       };
       await committed(store, [{ change: 'renew-session', sid: session.sid, expect: 1, renewed }]);
       assert.deepEqual(await store.getSession(session.sid), { ...session, ...renewed, version: 2 });
-      assert.equal(await store.findSession(session.cookieDigest), undefined);
-      assert.equal((await store.findSession(renewed.cookieDigest))?.sid, session.sid);
+      assert.equal((await store.getSignIn({ cookieDigest: session.cookieDigest })).session, undefined);
+      assert.equal((await store.getSignIn({ cookieDigest: renewed.cookieDigest })).session?.sid, session.sid);
     });
 
     on(
@@ -629,7 +629,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
             store.get('client', user.userId),
             store.getSession(session.sid),
             store.getSession(grant.grantId),
-            store.findSession(session.cookieDigest),
+            store.getSignIn({ cookieDigest: session.cookieDigest }).then((signIn) => signIn.session),
             store.getGrant(grant.grantId),
             store.isRemembered(`bucket:${index}`, now),
             store.getBuckets([`bucket:${index}`, 'bucket:none', 'bucket:0']),
@@ -647,6 +647,82 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const { user, grant } = await addUsersGrant(store, 'ada');
       for (let reading = 0; reading < 2; reading += 1)
         assert.deepEqual((await store.getStanding({ grantId: grant.grantId, now })).user, user);
+    });
+  });
+
+  describe(`${name}: sign-ins`, together, () => {
+    const nobody = { session: undefined, user: undefined };
+
+    on('the session comes with its user, by cookie and by sid, read for the first time or again', async ({ store }) => {
+      const { user, session } = await addUsersGrant(store);
+      const signIn = { session: { ...session, version: 1 }, user };
+      const { cookieDigest, sid } = session;
+      for (const asked of [{ cookieDigest }, { cookieDigest }, { sid }, { sid }])
+        assert.deepEqual(await store.getSignIn(asked), signIn);
+      assert.deepEqual(await store.getSignIn({ sid: cookieDigest }), nobody);
+      assert.deepEqual(await store.getSignIn({ cookieDigest: sid }), nobody);
+      const alone = await newSession(store);
+      for (let reading = 0; reading < 2; reading += 1)
+        assert.deepEqual(await store.getSignIn({ sid: alone.sid }), { session: alone, user: undefined });
+    });
+
+    on('a user whose id is no random one is found too', async ({ store }) => {
+      const { user, session } = await addUsersGrant(store, 'ada');
+      for (let reading = 0; reading < 2; reading += 1)
+        assert.deepEqual((await store.getSignIn({ sid: session.sid })).user, user);
+    });
+
+    on('many who ask at once get each their own', async ({ store }) => {
+      const added = await Promise.all(times(30, () => addUsersGrant(store)));
+      const places = [...added.keys(), ...added.keys(), ...added.keys()];
+      const signIns = await Promise.all(
+        places.map((index, place) => {
+          const { sid, cookieDigest } = added[index]!.session;
+          if (index % 5 === 4) return store.getSignIn({ sid: nextId() });
+          return store.getSignIn(place % 2 === 0 ? { sid } : { cookieDigest });
+        }),
+      );
+      for (const [place, index] of places.entries()) {
+        const { session, user } = added[index]!;
+        assert.deepEqual(signIns[place], index % 5 === 4 ? nobody : { session: { ...session, version: 1 }, user });
+      }
+    });
+
+    on('what another store changed is seen by the next reading', async ({ store, another }) => {
+      const other = await another();
+      const { user, session } = await addUsersGrant(store);
+      const { sid, cookieDigest } = session;
+      const read = async () => {
+        const [bySid, byCookie] = await Promise.all([store.getSignIn({ sid }), store.getSignIn({ cookieDigest })]);
+        assert.deepEqual(bySid, byCookie);
+        return bySid;
+      };
+      let expected: SessionRecord = { ...session, version: 1 };
+      assert.deepEqual(await read(), { session: expected, user });
+
+      const seen = { lastSeenAt: session.lastSeenAt + 40, ssoUntil: session.ssoUntil + 40 };
+      await other.commit([{ change: 'touch-session', sid, ...seen }]);
+      expected = { ...expected, ...seen };
+      assert.deepEqual(await read(), { session: expected, user });
+
+      await other.commit([{ change: 'put', kind: 'user', expect: 1, record: { ...user, disabled: true } }]);
+      assert.deepEqual(await read(), { session: expected, user: { ...user, disabled: true, version: 2 } });
+
+      const { authTime, amr, acr, origin, ssoIdle, endsAt } = session;
+      const renewed = { ...seen, authTime: authTime + 9, amr: [...amr, 'otp'], acr, origin, ssoIdle, endsAt };
+      await other.commit([
+        { change: 'renew-session', sid, expect: 1, renewed: { ...renewed, cookieDigest: nextDigest() } },
+      ]);
+      assert.deepEqual(await store.getSignIn({ cookieDigest }), nobody);
+      const inNewState = (await store.getSignIn({ sid })).session;
+      assert.deepEqual([inNewState?.version, inNewState?.amr], [2, renewed.amr]);
+      assert.deepEqual(await store.getSignIn({ cookieDigest }), nobody);
+
+      await other.commit([{ change: 'remove', kind: 'user', id: user.userId, expect: 2 }]);
+      assert.equal((await store.getSignIn({ sid })).user, undefined);
+      await other.commit([endSessions({ sid })]);
+      const ended = (await store.getSignIn({ sid })).session;
+      assert.deepEqual([ended?.version, ended?.endReason], [3, sampleEnding().reason]);
     });
   });
 
@@ -1733,7 +1809,7 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         await committed(store, [endGrants({ grantId: offline.grantId }, sampleEnding({ at: now + 15 }))]);
         assert.deepEqual(await sweep(now + 20), { ...none, grants: 1, sessions: 1 });
         assert.equal(await store.getSession(old.sid), undefined);
-        assert.equal(await store.findSession(old.cookieDigest), undefined);
+        assert.equal((await store.getSignIn({ cookieDigest: old.cookieDigest })).session, undefined);
         assert.deepEqual(await sweep(now + 21), { ...none, sessions: 1 });
         assert.equal((await store.listSessions({ now }, { limit: 9 })).items.length, 1);
         assert.equal((await store.listGrants({ now }, { limit: 9 })).items.length, 1);

@@ -163,6 +163,12 @@ export type Standing = {
   isRemembered: boolean;
 };
 
+/** Whose sign-in is asked for: by the digest of its cookie's secret, or by its sid. */
+export type SignInAsked = { cookieDigest: string } | { sid: string };
+
+/** A session, ended or not, and its user. Nobody may change the records. */
+export type SignIn = { session: SessionRecord | undefined; user: Documents['user'] | undefined };
+
 /** The state of the event log. A changed epoch means that positions of before say nothing any more. */
 export type StorePosition = { epoch: number; position: number };
 
@@ -185,7 +191,8 @@ export interface Store {
   searchUsers(prefix: string, page: PageRequest): Promise<Page<Documents['user']>>;
 
   getSession(sid: string): Promise<SessionRecord | undefined>;
-  findSession(cookieDigest: string): Promise<SessionRecord | undefined>;
+  /** The session of a cookie, or of a sid, and its user, in one reading. */
+  getSignIn(asked: SignInAsked): Promise<SignIn>;
   /** Newest first. `clientId` keeps sessions that have, or had, a grant of that client. */
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>>;
   getGrant(grantId: string): Promise<GrantRecord | undefined>;

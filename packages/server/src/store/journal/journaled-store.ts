@@ -11,6 +11,7 @@ import {
   type NewEvent,
   type PageRequest,
   type SessionFilter,
+  type SignInAsked,
   type StandingAsked,
   type Store,
   type StorePosition,
@@ -169,8 +170,8 @@ export class JournaledStore implements Store {
     return this.#read().getSession(sid);
   }
 
-  findSession(cookieDigest: string) {
-    return this.#read().findSession(cookieDigest);
+  getSignIn(asked: SignInAsked) {
+    return this.#read().getSignIn(asked);
   }
 
   listSessions(filter: SessionFilter, page: PageRequest) {

@@ -37,3 +37,10 @@ export function unpackText(bytes: Buffer): string {
 export function afterPrefix(prefix: string): Buffer {
   return Buffer.concat([Buffer.from(prefix), Buffer.of(0xff)]);
 }
+
+/** SQL: the text, in bytes, of an id that stands packed in that column. */
+export function textOfKey(column: string): string {
+  return `CASE get_byte(${column}, 0)
+    WHEN ${packed} THEN convert_to(rtrim(translate(encode(substr(${column}, 2), 'base64'), '+/', '-_'), '='), 'UTF8')
+    ELSE substr(${column}, 2) END`;
+}

@@ -8,6 +8,7 @@ import type {
   NewEvent,
   PageRequest,
   SessionFilter,
+  SignInAsked,
   StandingAsked,
   Store,
   SweepResult,
@@ -130,8 +131,8 @@ class PostgresStore implements Store {
     return this.#read().getSession(sid);
   }
 
-  async findSession(cookieDigest: string) {
-    return this.#read().findSession(cookieDigest);
+  async getSignIn(asked: SignInAsked) {
+    return this.#read().getSignIn(asked);
   }
 
   async listSessions(filter: SessionFilter, page: PageRequest) {

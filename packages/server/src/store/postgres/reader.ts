@@ -16,6 +16,8 @@ import type {
   Page,
   PageRequest,
   SessionFilter,
+  SignIn,
+  SignInAsked,
   Standing,
   StandingAsked,
   StorePosition,
@@ -27,6 +29,7 @@ import { afterPrefix, packKey, packText, unpackText } from './key.ts';
 import { LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
 import { type SessionRow, sessionColumns, toSession } from './rows.ts';
+import { SignInReader } from './sign-in.ts';
 import { StandingReader } from './standing.ts';
 import { clockOfServer, Statements } from './statements.ts';
 
@@ -34,8 +37,6 @@ const selectDocuments = `
   SELECT a.ordinal, d.body FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS a(kind, id, ordinal) JOIN documents d USING (kind, id)`;
 const selectSessions = `
   SELECT a.ordinal, ${sessionColumns} FROM unnest($1::bytea[]) WITH ORDINALITY AS a(sid, ordinal) JOIN sessions s USING (sid)`;
-const selectSessionsByCookie = `
-  SELECT a.ordinal, ${sessionColumns} FROM unnest($1::bytea[]) WITH ORDINALITY AS a(cookie_digest, ordinal) JOIN sessions s USING (cookie_digest)`;
 const selectBuckets = `
   SELECT a.ordinal, b.level, b.at, b.leak_per_second FROM unnest($1::bytea[]) WITH ORDINALITY AS a(key, ordinal) JOIN buckets b USING (key)`;
 
@@ -44,21 +45,18 @@ export class Reader {
   readonly statements: Statements;
   readonly #lapsed: LapsedScan;
   readonly #standing: StandingReader;
+  readonly #signIns: SignInReader;
   readonly #documents = new AskedTogether<{ kind: string; id: string }, string | undefined>((asked) =>
     this.#selectDocuments(asked),
   );
-  readonly #sessions = new AskedTogether<string, SessionRecord | undefined>((sids) =>
-    this.#selectSessions(selectSessions, sids),
-  );
-  readonly #sessionsByCookie = new AskedTogether<string, SessionRecord | undefined>((digests) =>
-    this.#selectSessions(selectSessionsByCookie, digests),
-  );
+  readonly #sessions = new AskedTogether<string, SessionRecord | undefined>((sids) => this.#selectSessions(sids));
   readonly #buckets = new AskedTogether<string, BucketRecord | undefined>((keys) => this.#selectBuckets(keys));
 
   constructor(pool: Pool) {
     this.statements = new Statements(pool);
     this.#lapsed = new LapsedScan(pool);
     this.#standing = new StandingReader(this.statements);
+    this.#signIns = new SignInReader(this.statements);
   }
 
   async get<K extends DocumentKind>(kind: K, id: string): Promise<Documents[K] | undefined> {
@@ -116,8 +114,8 @@ export class Reader {
     return this.#sessions.ask(sid);
   }
 
-  findSession(cookieDigest: string): Promise<SessionRecord | undefined> {
-    return this.#sessionsByCookie.ask(cookieDigest);
+  getSignIn(asked: SignInAsked): Promise<SignIn> {
+    return this.#signIns.getSignIn(asked);
   }
 
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>> {
@@ -181,8 +179,9 @@ export class Reader {
     return inOrder(rows, ({ body }) => body);
   }
 
-  async #selectSessions(sql: string, keys: readonly string[]): Promise<(SessionRecord | undefined)[]> {
-    return inOrder(await this.statements.all<SessionRow & { ordinal: number }>(sql, keys.map(packKey)), toSession);
+  async #selectSessions(sids: readonly string[]): Promise<(SessionRecord | undefined)[]> {
+    type Row = SessionRow & { ordinal: number };
+    return inOrder(await this.statements.all<Row>(selectSessions, sids.map(packKey)), toSession);
   }
 
   async #selectBuckets(keys: readonly string[]): Promise<(BucketRecord | undefined)[]> {

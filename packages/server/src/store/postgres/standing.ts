@@ -3,7 +3,7 @@ import { type GrantAtHand, GrantsAtHand, userOf } from '../grants-at-hand.ts';
 import type { EndReason, GrantRecord } from '../records.ts';
 import { withState } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
-import { packKey, packText } from './key.ts';
+import { packKey, packText, textOfKey } from './key.ts';
 import { grantColumns } from './lists.ts';
 import { type GrantRow, toGrant } from './rows.ts';
 import type { Statements } from './statements.ts';
@@ -44,9 +44,7 @@ const selectWhole = `
   SELECT a.ordinal, ${grantColumns}, s.origin, d.body, c.version AS client_version, r.key IS NOT NULL AS is_remembered
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[]) WITH ORDINALITY AS a(grant_id, client_id, key, now, ordinal)
   LEFT JOIN (grants g JOIN grant_state s USING (grant_id)) ON g.grant_id = a.grant_id
-  LEFT JOIN documents d ON d.kind = 'user' AND d.id = CASE get_byte(g.user_id, 0)
-    WHEN 1 THEN convert_to(rtrim(translate(encode(substr(g.user_id, 2), 'base64'), '+/', '-_'), '='), 'UTF8')
-    ELSE substr(g.user_id, 2) END ${more}`;
+  LEFT JOIN documents d ON d.kind = 'user' AND d.id = ${textOfKey('g.user_id')} ${more}`;
 
 /** Reads what tokens hang on, of all who ask at the same time in one statement: one for grants at hand, one for the others. */
 export class StandingReader {

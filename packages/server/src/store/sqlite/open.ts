@@ -14,6 +14,7 @@ import type {
   NewEvent,
   PageRequest,
   SessionFilter,
+  SignInAsked,
   StandingAsked,
   Store,
   SweepResult,
@@ -134,8 +135,8 @@ class SqliteStore implements Store {
     return this.#read().getSession(sid);
   }
 
-  async findSession(cookieDigest: string) {
-    return this.#read().findSession(cookieDigest);
+  async getSignIn(asked: SignInAsked) {
+    return this.#read().getSignIn(asked);
   }
 
   async listSessions(filter: SessionFilter, page: PageRequest) {

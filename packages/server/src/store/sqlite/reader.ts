@@ -17,6 +17,8 @@ import type {
   Page,
   PageRequest,
   SessionFilter,
+  SignIn,
+  SignInAsked,
   Standing,
   StandingAsked,
   StorePosition,
@@ -28,6 +30,7 @@ import { packKey } from './key.ts';
 import { type DueReply, type DueTask, LapsedScan } from './lapsed.ts';
 import { listGrants, listSessions } from './lists.ts';
 import { type SessionRow, toSession } from './rows.ts';
+import { SignInReader } from './sign-in.ts';
 import { StandingReader } from './standing.ts';
 import { Statements } from './statements.ts';
 
@@ -44,6 +47,7 @@ export class Reader {
   readonly #lapsed: LapsedScan;
   readonly #standing: StandingReader;
   readonly #standings: AskedTogether<StandingAsked, Standing>;
+  readonly #signIns: AskedTogether<SignInAsked, SignIn>;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -51,6 +55,8 @@ export class Reader {
     this.#lapsed = new LapsedScan(this.#statements);
     this.#standing = new StandingReader(this.#statements);
     this.#standings = new AskedTogether((batch) => this.#standing.getStandings(batch));
+    const signIns = new SignInReader(this.#statements);
+    this.#signIns = new AskedTogether((batch) => signIns.getSignIns(batch));
   }
 
   get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
@@ -113,12 +119,8 @@ export class Reader {
     return row && toSession(row);
   }
 
-  findSession(cookieDigest: string): SessionRecord | undefined {
-    const row = this.#statements.one<SessionRow>(
-      'SELECT * FROM sessions WHERE cookie_digest = ?',
-      packKey(cookieDigest),
-    );
-    return row && toSession(row);
+  getSignIn(asked: SignInAsked): Promise<SignIn> {
+    return this.#signIns.ask(asked);
   }
 
   listSessions(filter: SessionFilter, page: PageRequest): Promise<Page<SessionRecord>> {
