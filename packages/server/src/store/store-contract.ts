@@ -1342,6 +1342,39 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       }
     });
 
+    on(
+      'grants that two stores create at once are created once, with the events of who did',
+      async ({ store, another }) => {
+        const stores = [store, await another()];
+        for (let round = 0; round < 6; round += 1) {
+          const sessions = [await newSession(store), await newSession(store), await newSession(store)];
+          const over = sessions[2]!;
+          await committed(store, [endSessions({ sid: over.sid })]);
+          const grants = times(12, (index) => sampleGrant(sessions[index % 3]!));
+          // Each store creates all of them, one from the first on, the other from the last.
+          const created = await Promise.all(
+            stores.flatMap((one, by) =>
+              (by === 0 ? grants : grants.toReversed()).map(async (grant) => {
+                const told = { ...started(grant.sid), grantId: grant.grantId, data: { by } };
+                const { outcome } = await one.commit([{ change: 'create-grant', grant }], [told, told]);
+                return { grantId: grant.grantId, by, outcome };
+              }),
+            ),
+          );
+          for (const { grantId, sid } of grants) {
+            const winners = created.filter((one) => one.grantId === grantId && one.outcome === 'committed');
+            const events = await store.readEvents({ grantId, limit: 9 });
+            assert.equal(winners.length, sid === over.sid ? 0 : 1);
+            assert.deepEqual(
+              events.map(({ data }) => data),
+              winners.flatMap(({ by }) => [{ by }, { by }]),
+            );
+            assert.equal((await store.getGrant(grantId))?.grantId, winners[0]?.grantId);
+          }
+        }
+      },
+    );
+
     on('a session that two stores end at once ends once', async ({ store, another }) => {
       const other = await another();
       for (let round = 0; round < 10; round += 1) {

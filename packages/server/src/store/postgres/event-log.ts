@@ -17,7 +17,12 @@ const insertEvents = `
  */
 export async function appendEvents(connection: Connection, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  await count(connection, insertEvents, [
+  await count(connection, insertEvents, eventArrays(events));
+}
+
+/** The columns of events in the order in which `event_inbox` has them, each as an array. */
+export function eventArrays(events: readonly NewEvent[]): unknown[][] {
+  return [
     events.map((event) => event.type),
     events.map((event) => event.at),
     events.map((event) => JSON.stringify(event.actor)),
@@ -28,7 +33,7 @@ export async function appendEvents(connection: Connection, events: readonly NewE
     events.map((event) => optionalJson(event.data)),
     events.map((event) => optionalJson(event.audiences)),
     events.map((event) => event.until ?? null),
-  ]);
+  ];
 }
 
 function optionalKey(id: string | undefined) {

@@ -2,6 +2,7 @@ import { StoreUnavailable } from '../store.ts';
 import { WaitingLine } from '../waiting-line.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
+import { createInOneStatement, onlyCreations } from './creations.ts';
 import { endInOneStatement, onlyEndings, takeApart } from './endings-together.ts';
 import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
 import { onlyRotations, rotateInOneStatement } from './rotations.ts';
@@ -82,7 +83,7 @@ export class GroupCommit {
     let left = batch;
     try {
       if (await this.#writeEndings(batch)) return;
-      left = await this.#writeRotations(batch);
+      left = await this.#writeInOneStatement(batch);
       if (left.length === 0) return;
       const replies = await writeTogether(
         this.#writer,
@@ -99,13 +100,12 @@ export class GroupCommit {
     }
   }
 
-  /** Writes a batch of rotations alone in one statement. Returns those of which nothing was decided: of any other batch, all. */
-  async #writeRotations(batch: readonly Waiting<SharedTask>[]): Promise<readonly Waiting<SharedTask>[]> {
-    const rotations = onlyRotations(batch.map(({ task }) => task));
-    if (rotations === undefined) return batch;
-    const rotated = await rotateInOneStatement(this.#writer, rotations);
+  /** Writes a batch of rotations alone, or of creations alone, in one statement. Returns those of which nothing was decided: of any other batch, all. */
+  async #writeInOneStatement(batch: readonly Waiting<SharedTask>[]): Promise<readonly Waiting<SharedTask>[]> {
+    const isWritten = await this.#writeAlike(batch.map(({ task }) => task));
+    if (isWritten === undefined) return batch;
     const left = batch.filter((waiting, index) => {
-      if (!rotated.has(rotations[index]!.rotate.grantId)) return true;
+      if (!isWritten(index)) return true;
       waiting.resolve({ ended: { sids: [], grantIds: [] } });
       return false;
     });
@@ -121,6 +121,19 @@ export class GroupCommit {
     for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
     this.#committed();
     return true;
+  }
+
+  /** Writes commits that are all alike; tells which of them were written. Undefined where they are not. */
+  async #writeAlike(tasks: readonly SharedTask[]): Promise<((index: number) => boolean) | undefined> {
+    const rotations = onlyRotations(tasks);
+    if (rotations !== undefined) {
+      const rotated = await rotateInOneStatement(this.#writer, rotations);
+      return (index) => rotated.has(rotations[index]!.rotate.grantId);
+    }
+    const creations = onlyCreations(tasks);
+    if (creations === undefined) return undefined;
+    const created = await createInOneStatement(this.#writer, creations);
+    return (index) => created.has(creations[index]!.grant.grantId);
   }
 
   #nextAlone(): void {
