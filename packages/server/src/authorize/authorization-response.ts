@@ -27,7 +27,14 @@ export function respondToClient(
     return pageOutput(context, 200, page, { formAction: request.redirectUri, script: formPostScriptHash });
   }
   const separator = request.redirectUri.includes('?') ? '&' : '?';
-  return redirect(`${request.redirectUri}${separator}${new URLSearchParams(all)}`);
+  return redirect(`${request.redirectUri}${separator}${toQuery(all)}`);
+}
+
+/** The parameters as a query. A code is long, and URLSearchParams writes letter by letter. */
+function toQuery(parameters: Record<string, string>): string {
+  return Object.entries(parameters)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value.toWellFormed())}`)
+    .join('&');
 }
 
 /** Tells the client why its request was refused. Source: RFC 6749 section 4.1.2.1. */

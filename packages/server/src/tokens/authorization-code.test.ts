@@ -31,8 +31,25 @@ const code: AuthorizationCode = {
 };
 
 describe('an authorization code', () => {
-  it('carries all that its redemption needs', () =>
-    assert.deepEqual(openAuthorizationCode(keys, sealAuthorizationCode(keys, code, systemRandom)), code));
+  it('carries all that its redemption needs: to who made it, to who sees it again, and to another node', () => {
+    const another = new RootKeys([{ ...first, state: 'current' }]);
+    for (const made of [code, { ...code, redirectUri: undefined }]) {
+      const text = sealAuthorizationCode(keys, made, systemRandom);
+      for (const opener of [keys, keys, another, keys])
+        assert.deepEqual({ redirectUri: undefined, ...openAuthorizationCode(opener, text) }, made);
+    }
+  });
+
+  it('is told from others made before and after it, however many', () => {
+    const codes = Array.from({ length: 3000 }, (_, index) => ({ ...code, nonce: `n-${index}` }));
+    const texts = codes.map((one) => sealAuthorizationCode(keys, one, systemRandom));
+    for (const [index, text] of texts.entries()) assert.deepEqual(openAuthorizationCode(keys, text), codes[index]);
+    // Of two with one salt, which only a broken source of randomness makes, each is still its own.
+    const salt = (size: number) => new Uint8Array(size).fill(7);
+    const twins = [sealAuthorizationCode(keys, code, salt), sealAuthorizationCode(keys, { ...code, nonce: 'b' }, salt)];
+    const nonces = twins.map((text) => openAuthorizationCode(keys, text)?.nonce);
+    assert.deepEqual(nonces, [code.nonce, 'b']);
+  });
 
   it('fits a URL and shows nothing of what it carries', () => {
     const text = sealAuthorizationCode(keys, code, systemRandom);
@@ -68,5 +85,6 @@ describe('an authorization code', () => {
       forged[at] = (forged[at] as number) ^ 0x10;
       assert.equal(openAuthorizationCode(keys, forged.toString('base64url')), undefined, `byte ${at}`);
     }
+    assert.deepEqual(openAuthorizationCode(keys, bytes.toString('base64url')), code);
   });
 });

@@ -1,7 +1,7 @@
 import type { Seconds } from '@tessera/protocol';
 import type { Random } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
-import { seal, unseal } from '../secrets/sealed.ts';
+import { sameText, seal, unseal } from '../secrets/sealed.ts';
 
 /**
  * What an authorization code carries: all that its redemption needs. It is sealed, not stored; it works once because redeeming it creates the grant whose id it
@@ -31,12 +31,32 @@ export type AuthorizationCode = {
   expiresAt: Seconds;
 };
 
-/** The text of an authorization code. */
+/** How many codes are kept at hand: some 3 MiB. */
+const mostAtHand = 1024;
+// As far as the salt reaches, which is no secret to whoever has the code and another in each.
+const nameLength = 26;
+/** The codes this process made last, by the beginning of their text; for each server of the process its own. */
+const atHand = new WeakMap<RootKeys, Map<string, { text: string; code: AuthorizationCode }>>();
+
+/** The text of an authorization code. `code` is kept at hand, and must not be changed any more. */
 export function sealAuthorizationCode(keys: RootKeys, code: AuthorizationCode, random: Random): string {
-  return seal(keys, 'authorization-code', code, random);
+  const text = seal(keys, 'authorization-code', code, random);
+  const known = atHand.get(keys) ?? new Map<string, { text: string; code: AuthorizationCode }>();
+  if (known.size === 0) atHand.set(keys, known);
+  else if (known.size >= mostAtHand) known.delete(known.keys().next().value as string);
+  known.set(text.slice(0, nameLength), { text, code });
+  return text;
 }
 
-/** What an authorization code carries, or undefined when this server did not make it. */
+/**
+ * What an authorization code carries, or undefined when this server did not make it. One that this very process made is known by its text when it comes for the first time; any other is
+ * opened, which costs more than half as much as a signature.
+ */
 export function openAuthorizationCode(keys: RootKeys, text: string): AuthorizationCode | undefined {
-  return unseal(keys, 'authorization-code', text) as AuthorizationCode | undefined;
+  const name = text.slice(0, nameLength);
+  const known = atHand.get(keys)?.get(name);
+  if (!known || !sameText(known.text, text))
+    return unseal(keys, 'authorization-code', text) as AuthorizationCode | undefined;
+  atHand.get(keys)?.delete(name);
+  return known.code;
 }
