@@ -114,10 +114,11 @@ async function redeemOnce(context: Context, request: TokenRequest, code: Authori
 async function createGrant(context: Context, request: TokenRequest, code: AuthorizationCode, now: Seconds) {
   const { client } = request;
   const facts = { clientId: client.clientId, grantId: code.grantId, userId: code.userId, sid: code.sid };
-  const [{ session, user }, consent] = await Promise.all([
-    context.store.getSignIn({ sid: code.sid }),
-    client.consent === 'ask' ? context.store.get('consent', `${code.userId}/${code.clientId}`) : undefined,
-  ]);
+  const reading = context.store.getSignIn({ sid: code.sid });
+  const [{ session, user }, consent] =
+    client.consent === 'ask'
+      ? await Promise.all([reading, context.store.get('consent', `${code.userId}/${code.clientId}`)])
+      : [await reading, undefined];
   if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
   // A store that was put back forgot which codes of before were redeemed.
   const issuedAt = code.expiresAt - context.config.lifetimes.authorizationCode;

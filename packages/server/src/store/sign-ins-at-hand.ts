@@ -1,7 +1,7 @@
 import type { SessionRecord, UserRecord } from './records.ts';
 import type { SignInAsked } from './store.ts';
 
-/** A session as it was read, and its user. `key`: its sid as the engine writes it. */
+/** A session as it was read, and its user. `key`: how the engine finds it again. */
 export type SignInAtHand<Key> = { key: Key; session: SessionRecord; user: UserRecord | undefined };
 
 /** How many are kept at hand: some 15 MiB. */

@@ -724,6 +724,18 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const ended = (await store.getSignIn({ sid })).session;
       assert.deepEqual([ended?.version, ended?.endReason], [3, sampleEnding().reason]);
     });
+
+    on('a session that was swept is nobody, also when another has come in its place', async ({ store }) => {
+      const gone = await newSession(store);
+      assert.equal((await store.getSignIn({ sid: gone.sid })).session?.sid, gone.sid);
+      await committed(store, [endSessions({ sid: gone.sid })]);
+      const swept = await store.sweep({ now: now + 5000, endedBefore: now + 5000, eventsBefore: 0, limit: 9 });
+      assert.equal(swept.sessions, 1);
+      const next = await newSession(store);
+      for (const asked of [{ sid: gone.sid }, { cookieDigest: gone.cookieDigest }])
+        assert.deepEqual(await store.getSignIn(asked), { session: undefined, user: undefined });
+      assert.deepEqual((await store.getSignIn({ sid: next.sid })).session, next);
+    });
   });
 
   describe(`${name}: endings`, together, () => {

@@ -90,8 +90,12 @@ export function scopesAt(targets: Pick<Targets, 'resourceServers'>, scopes: read
 }
 
 async function serversOf(context: Pick<Context, 'registry'>, audiences: string[]): Promise<Targets> {
-  const found = await Promise.all(audiences.map((audience) => context.registry.resourceServer(audience)));
-  return { kind: 'targets', audiences, resourceServers: [...new Set(found.filter((one) => one !== undefined))] };
+  const found = new Set<ResourceServerRecord>();
+  for (const audience of audiences) {
+    const server = await context.registry.resourceServer(audience);
+    if (server) found.add(server);
+  }
+  return { kind: 'targets', audiences, resourceServers: [...found] };
 }
 
 async function audiencesOfScopes(context: Pick<Context, 'registry'>, scopes: readonly string[]): Promise<string[]> {

@@ -5,8 +5,10 @@ import { type Key, packKey } from './key.ts';
 import { type SessionRow, toSession } from './rows.ts';
 import type { Statements } from './statements.ts';
 
+// By its number, without the index of sids; but a number may be given again when its session was swept.
 const selectVersions = `
-  SELECT version, last_seen_at, sso_until, (SELECT version FROM documents WHERE kind = 'user' AND id = ?2) FROM sessions WHERE sid = ?1`;
+  SELECT version, last_seen_at, sso_until, (SELECT version FROM documents WHERE kind = 'user' AND id = ?3)
+  FROM sessions WHERE session_no = ?1 AND sid = ?2`;
 const selectBySid = 'SELECT * FROM sessions WHERE sid = ?';
 const selectByCookie = 'SELECT * FROM sessions WHERE cookie_digest = ?';
 const selectUser = "SELECT body FROM documents WHERE kind = 'user' AND id = ?";
@@ -16,7 +18,7 @@ type VersionColumns = [version: number, lastSeenAt: number, ssoUntil: number, us
 /** Reads sessions with their users. */
 export class SignInReader {
   readonly #statements: Statements;
-  readonly #atHand = new SignInsAtHand<Key>();
+  readonly #atHand = new SignInsAtHand<{ number: number; sid: Key }>();
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -30,8 +32,8 @@ export class SignInReader {
   #signInOf(asked: SignInAsked): SignIn {
     const known = this.#atHand.find(asked);
     if (!known) return this.#read(asked);
-    const { session, user } = known;
-    const columns = this.#statements.oneArray<VersionColumns>(selectVersions, known.key, session.userId);
+    const { key, session, user } = known;
+    const columns = this.#statements.oneArray<VersionColumns>(selectVersions, key.number, key.sid, session.userId);
     if (columns?.[0] !== session.version) return this.#read(asked);
     known.session = touched(session, columns[1], columns[2]);
     if (columns[3] !== (user?.version ?? null)) known.user = this.#readUser(session.userId);
@@ -46,7 +48,7 @@ export class SignInReader {
     if (!row) return { session: undefined, user: undefined };
     const session = toSession(row);
     const user = this.#readUser(session.userId);
-    this.#atHand.keep({ key: row.sid, session, user });
+    this.#atHand.keep({ key: { number: row.session_no, sid: row.sid }, session, user });
     return { session, user };
   }
 
