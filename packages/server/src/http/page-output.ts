@@ -15,15 +15,15 @@ import { type Refusal, recordRefusal } from './refusal.ts';
 /** What a page's security policy must allow beyond the page itself: where its form may end, and its one script. */
 export type PagePolicy = { formAction?: string; script?: string };
 
-const brands = new WeakMap<Context['config'], { brand: Brand; version: string }>();
+const brands = new WeakMap<Context['config'], { brand: Brand; version: string; base: string }>();
 
-/** The operator's look, and the version of its stylesheet. */
-export function brandOf(config: Context['config']): { brand: Brand; version: string } {
+/** The operator's look, the version of its stylesheet, and the path it is found under. */
+export function brandOf(config: Context['config']): { brand: Brand; version: string; base: string } {
   const known = brands.get(config);
   if (known) return known;
   const { logo, ...rest } = config.brand;
   const brand = parseBrand({ ...rest, ...(logo === undefined ? {} : { logoUrl: logo }) });
-  const made = { brand, version: stylesheetVersion(brand) };
+  const made = { brand, version: stylesheetVersion(brand), base: basePath(config.issuer) };
   brands.set(config, made);
   return made;
 }
@@ -37,8 +37,7 @@ export function basePath(issuer: string): string {
 export function pageContext(context: Context, input: Input, uiLocales?: string): PageContext {
   const query = readParameters(input.query);
   const asked = (query.ok ? query.parameters.ui_locales : undefined) ?? uiLocales;
-  const { brand, version } = brandOf(context.config);
-  const base = basePath(context.config.issuer);
+  const { brand, version, base } = brandOf(context.config);
   return {
     language: pickLanguage(input.headers['accept-language'], asked),
     brand,

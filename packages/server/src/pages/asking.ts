@@ -1,6 +1,7 @@
 import { type Language, wordsOf } from './language.ts';
 import { landingOf, webLink } from './link.ts';
 import { html, type Markup, type MarkupValue } from './markup.ts';
+import { oncePer } from './once-per.ts';
 import { fill } from './words.ts';
 
 /** The app that asks, as registered: its name (or its `client_id` where it has none), the redirect it will get, and the links it shows. */
@@ -12,6 +13,8 @@ export type AskingClient = {
   readonly tos_uri?: string | undefined;
 };
 
+const letters = oncePer((_: undefined) => new Intl.Segmenter());
+
 /** Who is asking, in `sentence`, and where one will land. The name comes from the client, so it never stands without the place. */
 export function askingBlock(client: AskingClient, sentence: Markup, language: Language): Markup {
   const landing = client.redirect_uri === undefined ? undefined : landingWords(client.redirect_uri, language);
@@ -20,7 +23,7 @@ export function askingBlock(client: AskingClient, sentence: Markup, language: La
 
 /** A tile with the first letter of a name, in place of a logo from elsewhere. */
 export function letterTile(name: string): Markup {
-  const [first] = new Intl.Segmenter().segment(name.trim());
+  const [first] = letters(undefined).segment(name.trim());
   return html`<span class="tile" aria-hidden="true">${(first?.segment ?? '?').toUpperCase()}</span>`;
 }
 

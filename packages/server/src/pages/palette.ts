@@ -1,5 +1,6 @@
 import type { Brand } from './brand.ts';
 import { type Colour, contrastRatio, legible } from './colour.ts';
+import { oncePer } from './once-per.ts';
 
 /** The colours of one theme, by what they are for. */
 export type Palette = {
@@ -52,14 +53,18 @@ const dark = {
 
 const textContrast = 7;
 
+// An accent is tried in dozens of shades, and each page names some of the colours.
+const lightFor = oncePer((accent: Colour): Palette => ({ ...light, ...accents(accent, light) }));
+const darkFor = oncePer((accent: Colour): Palette => ({ ...dark, ...accents(accent, dark) }));
+
 /** The colours of the light theme for a brand. Text is AAA on paper and surface whatever accent an operator picks. Source: WCAG 2.2 section 1.4.6. */
 export function lightPalette(brand: Brand): Palette {
-  return { ...light, ...accents(brand.accent, light) };
+  return lightFor(brand.accent);
 }
 
 /** As `lightPalette`, for the dark theme. */
 export function darkPalette(brand: Brand): Palette {
-  return { ...dark, ...accents(brand.accentDark, dark) };
+  return darkFor(brand.accentDark);
 }
 
 function accents(accent: Colour, theme: Pick<Palette, 'paper' | 'surface' | 'ink'>) {

@@ -1,6 +1,7 @@
 import type { Seconds } from '@tessera/protocol';
 import { type Language, wordsOf } from './language.ts';
 import { html, type Markup } from './markup.ts';
+import { oncePer } from './once-per.ts';
 import { pluralForm } from './words.ts';
 
 const units = [
@@ -10,12 +11,28 @@ const units = [
   { unit: 'second', length: 1 },
 ] as const;
 
+const relativeTimes = oncePer((language: Language) => new Intl.RelativeTimeFormat(language, { numeric: 'always' }));
+const relativeToNow = oncePer((language: Language) => new Intl.RelativeTimeFormat(language, { numeric: 'auto' }));
+const exactTimes = oncePer(
+  (language: Language) =>
+    new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hour12: false,
+      timeZone: 'UTC',
+    }),
+);
+
 /** How long ago (or in how long) a time is, in its largest unit: "5 minutes ago", "in 3 days"; "now" within the same second. Rounds towards now. */
 export function relativeTime(time: Seconds, now: Seconds, language: Language): string {
   const distance = time - now;
   const { unit, length } = units.find((one) => Math.abs(distance) >= one.length) ?? { unit: 'second', length: 1 };
-  const numeric = distance === 0 ? 'auto' : 'always';
-  return new Intl.RelativeTimeFormat(language, { numeric }).format(Math.trunc(distance / length), unit);
+  const relative = distance === 0 ? relativeToNow(language) : relativeTimes(language);
+  return relative.format(Math.trunc(distance / length), unit);
 }
 
 /** A duration in its two largest units: "12 min 30 s", "7 days", "1 h 5 min". Units that are zero are left out, but for "0 s". */
@@ -35,17 +52,7 @@ export function duration(length: Seconds, language: Language): string {
 
 /** The exact time in a language, in UTC, which it says: "21 Nov 2026, 14:05:12 UTC". */
 export function exactTime(time: Seconds, language: Language): string {
-  const date = new Date(time * 1000);
-  const format = {
-    day: 'numeric',
-    month: 'short',
-    year: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  } as const;
-  const locale = language === 'en' ? 'en-GB' : language;
-  return `${new Intl.DateTimeFormat(locale, { ...format, hour12: false, timeZone: 'UTC' }).format(date)} UTC`;
+  return `${exactTimes(language).format(new Date(time * 1000))} UTC`;
 }
 
 /**

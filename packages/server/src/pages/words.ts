@@ -1,4 +1,8 @@
 import { html, type Markup, type MarkupValue } from './markup.ts';
+import { oncePer } from './once-per.ts';
+
+const pluralRules = oncePer((language: string) => new Intl.PluralRules(language));
+const numbers = oncePer((language: string) => new Intl.NumberFormat(language));
 
 /** One sentence per plural category of a language (CLDR); `other` serves where a category has none of its own. `{n}` stands for the number. */
 export type Plural = { readonly other: string } & { readonly [category in Intl.LDMLPluralRule]?: string };
@@ -10,8 +14,8 @@ export function plural(forms: Plural): Plural {
 
 /** The form that fits a number, with `{n}` written as the language writes numbers. `n` is a whole number, 0 or more. */
 export function pluralForm(forms: Plural, n: number, language: string): string {
-  const form = forms[new Intl.PluralRules(language).select(n)] ?? forms.other;
-  return form.replaceAll('{n}', new Intl.NumberFormat(language).format(n));
+  const form = forms[pluralRules(language).select(n)] ?? forms.other;
+  return form.replaceAll('{n}', numbers(language).format(n));
 }
 
 /** Puts values into the `{name}` places of a sentence, each isolated and escaped. A place without a value throws `TypeError`. */

@@ -36,8 +36,15 @@ const undoThemselves = new Set<Change['change']>([
   'touch-session',
 ]);
 
-// These look before they write, or have no conflicts: what conflicts has left nothing.
-const conflictUnwritten = new Set<Change['change']>([...undoThemselves, 'create-grant', 'end-grants', 'end-sessions']);
+// These look before they write, are one statement, or have no conflicts: what conflicts has left nothing.
+const conflictUnwritten = new Set<Change['change']>([
+  ...undoThemselves,
+  'create-session',
+  'renew-session',
+  'create-grant',
+  'end-grants',
+  'end-sessions',
+]);
 
 /** A task without a savepoint failed when part of it was written: the batch is undone, and run again with savepoints. */
 class HalfWritten extends Error {}
