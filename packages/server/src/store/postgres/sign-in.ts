@@ -7,16 +7,10 @@ import { type SessionRow, sessionColumns, toSession } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 type WholeRow = SessionRow & { ordinal: number; body: string | null };
-type VersionsRow = {
-  ordinal: number;
-  version: number;
-  last_seen_at: number;
-  sso_until: number;
-  user_version: number | null;
-};
+type Versions = [ordinal: number, version: number, lastSeenAt: number, ssoUntil: number, userVersion: number | null];
 
 const selectVersions = `
-  SELECT a.ordinal, s.version, s.last_seen_at, s.sso_until, d.version AS user_version
+  SELECT a.ordinal, s.version, s.last_seen_at, s.sso_until, d.version
   FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS a(sid, user_id, ordinal)
   JOIN sessions s ON s.sid = a.sid LEFT JOIN documents d ON d.kind = 'user' AND d.id = a.user_id`;
 const selectWhole = (column: 'sid' | 'cookie_digest') => `
@@ -30,7 +24,7 @@ const selectByCookie = selectWhole('cookie_digest');
 export class SignInReader {
   readonly #statements: Statements;
   readonly #atHand = new SignInsAtHand<Buffer>();
-  readonly #versions = new AskedTogether<SignInAtHand<Buffer>, VersionsRow | undefined>((batch) =>
+  readonly #versions = new AskedTogether<SignInAtHand<Buffer>, Versions | undefined>((batch) =>
     this.#selectVersions(batch),
   );
   readonly #bySid = new AskedTogether<string, WholeRow | undefined>((sids) => this.#selectWhole(selectBySid, sids));
@@ -45,10 +39,10 @@ export class SignInReader {
   async getSignIn(asked: SignInAsked): Promise<SignIn> {
     const known = this.#atHand.find(asked);
     if (!known) return this.#read(asked);
-    const row = await this.#versions.ask(known);
+    const [, version, lastSeenAt, ssoUntil, userVersion] = (await this.#versions.ask(known)) ?? [];
     const { session, user } = known;
-    if (row?.version !== session.version || row.user_version !== (user?.version ?? null)) return this.#read(asked);
-    return { session: touched(session, row.last_seen_at, row.sso_until), user };
+    if (version !== session.version || userVersion !== (user?.version ?? null)) return this.#read(asked);
+    return { session: touched(session, lastSeenAt as number, ssoUntil as number), user };
   }
 
   async #read(asked: SignInAsked): Promise<SignIn> {
@@ -60,20 +54,18 @@ export class SignInReader {
     return { session, user };
   }
 
-  async #selectVersions(batch: readonly SignInAtHand<Buffer>[]): Promise<(VersionsRow | undefined)[]> {
+  async #selectVersions(batch: readonly SignInAtHand<Buffer>[]): Promise<(Versions | undefined)[]> {
     const sids = batch.map(({ key }) => key);
     const userIds = batch.map(({ session }) => packText(session.userId));
-    return inOrder(await this.#statements.all<VersionsRow>(selectVersions, sids, userIds));
+    const inOrder: Versions[] = [];
+    for (const row of await this.#statements.allArrays<Versions>(selectVersions, sids, userIds))
+      inOrder[row[0] - 1] = row;
+    return inOrder;
   }
 
   async #selectWhole(sql: string, keys: readonly string[]): Promise<(WholeRow | undefined)[]> {
-    return inOrder(await this.#statements.all<WholeRow>(sql, keys.map(packKey)));
+    const inOrder: WholeRow[] = [];
+    for (const row of await this.#statements.all<WholeRow>(sql, keys.map(packKey))) inOrder[row.ordinal - 1] = row;
+    return inOrder;
   }
-}
-
-/** The rows, each at the place of who asked for it; nothing where there is none. */
-function inOrder<Row extends { ordinal: number }>(rows: readonly Row[]): (Row | undefined)[] {
-  const answers: Row[] = [];
-  for (const row of rows) answers[row.ordinal - 1] = row;
-  return answers;
 }
