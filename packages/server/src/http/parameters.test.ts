@@ -83,6 +83,39 @@ describe('parameters', () => {
     );
   });
 
+  it('what URLSearchParams reads without loss is read the same, and what it cannot read is refused', () => {
+    const pieces = [
+      ...'aB9=&+?;# ',
+      '%',
+      '%20',
+      '%2B',
+      '%3d',
+      '%26',
+      '%00',
+      '%c3',
+      '%C3%A9',
+      '%ed%a0%80',
+      '%ff',
+      'é',
+      '\ud800',
+      '\0',
+    ];
+    const texts = fc.array(fc.constantFrom(...pieces), { maxLength: 24 }).map((all) => all.join(''));
+    fc.assert(
+      fc.property(texts, (text) => {
+        const pairs = [...new URLSearchParams(text.startsWith('?') ? `?${text}` : text)].filter(([, value]) => value);
+        const isRefused =
+          /%(?![0-9a-f]{2})/i.test(text) ||
+          pairs.some((pair) => /[\0\ufffd]/.test(pair.join(''))) ||
+          new Set(pairs.map(([name]) => name)).size < pairs.length;
+        const result = readParameters(text);
+        assert.equal(result.ok, !isRefused);
+        if (result.ok) assert.deepEqual({ ...result.parameters }, Object.fromEntries(pairs));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('nothing that a stranger sends throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
