@@ -1,4 +1,4 @@
-import { UsedLately } from '../used-lately.ts';
+import { UsedLately } from './used-lately.ts';
 import type { SessionRecord, UserRecord } from './records.ts';
 import type { SignInAsked } from './store.ts';
 

@@ -79,10 +79,10 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
       return { endedGrants: effects.grants, at };
     }
     // The caller's events tell the cause, the others what followed from it.
-    const events: EventRecord[] = [];
-    for (const event of task.events) events.push({ ...event, position: log.append(event) });
+    const causes = task.events.map((event) => log.append(event));
+    if (effects.sids.length === 0 && effects.grantIds.length === 0 && effects.events.length === 0) return 0;
+    const events: EventRecord[] = task.events.map((event, index) => ({ ...event, position: causes[index]! }));
     for (const event of effects.events) events.push({ ...event, position: log.append(event) });
-    if (effects.sids.length === 0 && effects.grantIds.length === 0) return 0;
     return {
       ended: { sids: effects.sids, grantIds: effects.grantIds },
       appended: { epoch: log.epoch(), events },
