@@ -1,6 +1,6 @@
-import { UsedLately } from './used-lately.ts';
 import type { SessionRecord, UserRecord } from './records.ts';
 import type { SignInAsked } from './store.ts';
+import { UsedLately } from './used-lately.ts';
 
 /** A session as it was read, and its user. `key`: how the engine finds it again. */
 export type SignInAtHand<Key> = { key: Key; session: SessionRecord; user: UserRecord | undefined };
