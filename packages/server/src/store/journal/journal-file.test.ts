@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  constants,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   utimesSync,
@@ -45,6 +48,28 @@ describe('the file of the journal', () => {
     await journal.close();
     assert.deepEqual(await new JournalFile(journal.path).open(), { epoch: 7, position: 4 });
     assert.deepEqual(await idsOf(journal), ['a']);
+  });
+
+  it('A9: a write to it returns when it is on disk', {
+    skip: process.platform !== 'linux' && 'flushed by a call of its own there',
+  }, async (t) => {
+    const journal = await opened();
+    t.after(() => journal.close());
+    const isJournals = (fd: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === journal.path;
+      } catch {
+        return false;
+      }
+    };
+    const flagsNow = () => {
+      const fd = readdirSync('/proc/self/fd').find(isJournals);
+      return Number.parseInt(/flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0', 8);
+    };
+    assert.notEqual(flagsNow() & constants.O_DSYNC, 0);
+    await journal.append([session('a', 1)], { epoch: 7, position: 1 }, true);
+    await journal.compact(now);
+    assert.notEqual(flagsNow() & constants.O_DSYNC, 0, 'also after it was replaced');
   });
 
   it('a line that was cut short is passed over, and takes no other with it', async () => {
