@@ -120,8 +120,9 @@ async function measureStore(bench: Bench, store: StoreName, folder: string, isFi
   tellProgress(`${store}: starting the servers, ${plan.sessions} sessions each`);
   const servers = await startServers({ store, folder, sessions: plan.sessions, withLimit: isFirst });
   try {
-    await measureRequests(bench, store, servers.targets, isFirst);
+    // Before thousands of revocations: an edge that connects loads all that still matter.
     if (isFirst) await measureEdges(bench, store, servers.targets.tessera as Target);
+    await measureRequests(bench, store, servers.targets, isFirst);
     await servers.stop();
     if (!isAsked('cold_start') && !isAsked('idle_memory')) return;
     tellProgress(`${store}: cold_start, idle_memory`);
@@ -141,8 +142,8 @@ async function measureRunning(bench: Bench, issuer: string): Promise<void> {
   caller.close();
   const signedIn = { ...target, cookies };
   const store = options.stores?.[0] ?? 'sqlite';
-  await measureRequests(bench, store, { tessera: signedIn }, true);
   await measureEdges(bench, store, signedIn);
+  await measureRequests(bench, store, { tessera: signedIn }, true);
 }
 
 async function measureRequests(bench: Bench, store: StoreName, targets: Targets, isFirst: boolean): Promise<void> {

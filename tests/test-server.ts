@@ -287,7 +287,7 @@ export function slowed(store: Store, ms: number): Store {
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name);
-      if (typeof value !== 'function' || name === 'onCommit' || name === 'close') return value.bind?.(target) ?? value;
+      if (typeof value !== 'function' || name === 'onEvents' || name === 'close') return value.bind?.(target) ?? value;
       return async (...args: unknown[]) => {
         await sleep(ms);
         return value.apply(target, args);

@@ -42,7 +42,7 @@ export class EventFollower {
   /** Begins with what is appended from now on. */
   async start(): Promise<void> {
     ({ position: this.#position, epoch: this.#epoch } = await this.#store.position());
-    this.#stop = this.#store.onCommit(() => this.#wake());
+    this.#stop = this.#store.onEvents(() => this.#wake());
   }
 
   /** How far it has read, and in which epoch of the store. */

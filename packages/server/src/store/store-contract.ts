@@ -1924,19 +1924,19 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
     });
   });
 
-  describe(`${name}: hearing of commits`, together, () => {
-    on('a listener hears of commits of its own store and of another', async ({ store, another }) => {
+  describe(`${name}: hearing of events`, together, () => {
+    on('a listener hears of events of its own store and of another', async ({ store, another }) => {
       const other = await another();
       const heard = listen(store);
-      await newSession(store);
+      await store.commit([], [started('s')]);
       await heard.once('its own');
-      await newSession(other);
+      await other.commit([], [started('s')]);
       await heard.once("the other's");
     });
 
     on('a listener sees what it is told of, and hears nothing after its end', async ({ store }) => {
       const positions: Promise<number>[] = [];
-      const stop = store.onCommit(() => positions.push(store.position().then(({ position }) => position)));
+      const stop = store.onEvents(() => positions.push(store.position().then(({ position }) => position)));
       await store.commit([], [started('s')]);
       await until(() => positions.length > 0, 'a call');
       assert.equal(await positions[0], 1);
@@ -2115,7 +2115,7 @@ async function readAll(store: Store, filter: Partial<EventFilter>): Promise<Even
 
 function listen(store: Store): { count(): number; once(what: string): Promise<void> } {
   let calls = 0;
-  store.onCommit(() => {
+  store.onEvents(() => {
     calls += 1;
   });
   return {

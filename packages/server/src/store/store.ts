@@ -209,9 +209,9 @@ export interface Store {
   readEvents(filter: EventFilter): Promise<EventRecord[]>;
   position(): Promise<StorePosition>;
   /**
-   * Calls back soon after anything was committed: by this process at once, by another within 50 ms. Events may be coalesced. Returns the end of it.
+   * Calls back soon after events were appended: by this process at once, by another within 50 ms. Several may be one call, and there may be calls without any. Returns the end of it.
    */
-  onCommit(listener: () => void): () => void;
+  onEvents(listener: () => void): () => void;
 
   /**
    * Writes the changes in their order, each seeing those before it, and appends the events: the given ones first, as the cause, then those

@@ -137,7 +137,7 @@ describe('a store with a journal of endings', () => {
     const place = newPlace();
     const { store, journal } = await opened(t, place);
     const { store: other } = await opened(t, place);
-    other.onCommit(() => undefined);
+    other.onEvents(() => undefined);
     const { sid } = await signIn(store);
     await store.commit([end(sid)]);
     await delay(600);

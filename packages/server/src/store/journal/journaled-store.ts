@@ -223,10 +223,10 @@ export class JournaledStore implements Store {
     return position;
   }
 
-  onCommit(listener: () => void): () => void {
+  onEvents(listener: () => void): () => void {
     // Whoever listens stays for a while: from now on what others end is followed too.
-    this.#stopFollowing ??= this.#store.onCommit(() => this.#followSoon());
-    return this.#store.onCommit(listener);
+    this.#stopFollowing ??= this.#store.onEvents(() => this.#followSoon());
+    return this.#store.onEvents(listener);
   }
 
   async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {

@@ -41,21 +41,14 @@ const createGrants = `
   )
   SELECT grant_id FROM born`;
 
-/** The creations of a batch in which there is nothing else, each of another grant: what sign-ins to apps write. Undefined for any other batch. */
-export function onlyCreations(tasks: readonly SharedTask[]): Creation[] | undefined {
-  const creations: Creation[] = [];
-  const grantIds = new Set<string>();
-  for (const { changes, events } of tasks) {
-    const create = changes[0];
-    if (create?.change !== 'create-grant' || changes.length > 1 || grantIds.has(create.grant.grantId)) return undefined;
-    grantIds.add(create.grant.grantId);
-    creations.push({ grant: create.grant, events });
-  }
-  return creations;
+/** The creation of a grant that is all of a commit but for its events: what a sign-in to an app writes. */
+export function creationOf({ changes, events }: SharedTask): Creation | undefined {
+  const [change] = changes;
+  return changes.length === 1 && change?.change === 'create-grant' ? { grant: change.grant, events } : undefined;
 }
 
 /**
- * Creates grants, with their events, in one statement, durable when it returns, instead of the seven of a transaction. Returns the ids of those whose session had not ended and whose id was free; about the
+ * Creates grants, each another one, with their events, in one statement, durable when it returns, instead of the seven of a transaction. Returns the ids of those whose session had not ended and whose id was free; about the
  * others nothing is decided.
  */
 export async function createInOneStatement(pool: Pool, creations: readonly Creation[]): Promise<Set<string>> {

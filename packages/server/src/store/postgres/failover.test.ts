@@ -51,7 +51,7 @@ test('a promoted standby is taken up under load, and what a synchronous standby 
   const store = await openPostgresStore({ connectionString: both(primary, standby), schema: 'failover' });
   const other = await openPostgresStore({ connectionString: both(primary, standby), schema: 'failover' });
   let heard = 0;
-  other.onCommit(() => {
+  other.onEvents(() => {
     heard += 1;
   });
   const grantIds = await newGrants(store, 10);
@@ -69,7 +69,7 @@ test('a promoted standby is taken up under load, and what a synchronous standby 
   // Signals found their way too.
   await delay(500);
   const before = heard;
-  await newGrants(store, 1);
+  await store.commit([], [{ type: 'session.started', at: 1, actor: { kind: 'server' } }]);
   await within(2000, () => heard > before);
   await other.close();
   await store.close();

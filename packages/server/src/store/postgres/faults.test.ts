@@ -176,7 +176,7 @@ on('a commit of another node is heard within 50 ms, most of the time', async ({ 
   const other = await another();
   const delays: number[] = [];
   let heardAt = 0;
-  const stop = other.onCommit(() => {
+  const stop = other.onEvents(() => {
     heardAt = performance.now();
   });
   for (let round = 0; round < 20; round += 1) {
@@ -301,7 +301,7 @@ on(
     const grantIds = await newGrants(store, 20);
     const listening = await another();
     let heard = 0;
-    listening.onCommit(() => {
+    listening.onEvents(() => {
       heard += 1;
     });
     const load = rotateForever(store, grantIds);
@@ -388,7 +388,7 @@ function told(sid: string): NewEvent {
 function follower(store: Store, each: (event: NewEvent) => void): { stop(): void } {
   let position = 0;
   let reading = Promise.resolve();
-  const stop = store.onCommit(() => {
+  const stop = store.onEvents(() => {
     reading = reading.then(async () => {
       for (const event of await store.readEvents({ afterPosition: position, limit: 100 })) {
         assert.equal(event.position, position + 1);

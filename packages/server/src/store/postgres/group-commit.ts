@@ -1,11 +1,12 @@
 import { StoreUnavailable } from '../store.ts';
 import { WaitingLine } from '../waiting-line.ts';
+import { takeApart } from './alike.ts';
 import { isSharedTask, type Reply, type SharedTask, type Task, writeAlone, writeTogether } from './batch.ts';
 import type { Pool } from './connection.ts';
-import { createInOneStatement, onlyCreations } from './creations.ts';
-import { endInOneStatement, onlyEndings, takeApart } from './endings-together.ts';
+import { createInOneStatement } from './creations.ts';
+import { endInOneStatement } from './endings-together.ts';
 import { asStoreFailure, isLost, isRetried, isTooSlow } from './failure.ts';
-import { onlyRotations, rotateInOneStatement } from './rotations.ts';
+import { rotateInOneStatement } from './rotations.ts';
 
 type Waiting<T extends Task = Task> = { task: T; resolve(reply: Reply): void; reject(error: Error): void };
 
@@ -14,6 +15,7 @@ const batchTasks = 256;
 const batchWeight = 2000;
 // How many commits of their own are under way at once.
 const mostAlone = 4;
+const nothingEnded: Reply = { ended: { sids: [], grantIds: [] } };
 // How often a batch that another node crossed is run again.
 const tries = 6;
 
@@ -26,7 +28,7 @@ const tries = 6;
 export class GroupCommit {
   readonly #writer: Pool;
   readonly #pool: Pool;
-  readonly #committed: () => void;
+  readonly #told: () => void;
   readonly #shared = new WaitingLine<Waiting<SharedTask>>('commits');
   readonly #alone = new WaitingLine<Waiting>('commits');
   #isBatchRunning = false;
@@ -34,11 +36,11 @@ export class GroupCommit {
   #isClosed = false;
   #drained: (() => void) | undefined;
 
-  /** `writer`: the connection for batches; `pool`: those for commits of their own. `committed` is called after each transaction that wrote something. */
-  constructor(writer: Pool, pool: Pool, committed: () => void) {
+  /** `writer`: the connection for batches; `pool`: those for commits of their own. `told` is called after each transaction of which the log of events tells. */
+  constructor(writer: Pool, pool: Pool, told: () => void) {
     this.#writer = writer;
     this.#pool = pool;
-    this.#committed = committed;
+    this.#told = told;
   }
 
   /** Writes a commit. Resolves once it is durable; rejects with `StoreUnavailable`, also when too many wait or its turn does not come in time, or `TypeError` if it cannot be written at all. */
@@ -70,70 +72,80 @@ export class GroupCommit {
     // After the events of this turn of the loop, so that callers who were answered together come back together.
     setImmediate(async () => {
       const batch = this.#shared.take(batchTasks, fitting());
-      const { endings, others } = takeApart(batch);
-      if (others.length > 0) await this.#writeBatch(others, 1);
-      if (endings.length > 0) await this.#writeBatch(endings, 1);
+      if (batch.length > 0) await this.#writeBatch(batch);
       this.#isBatchRunning = false;
       this.#scheduleBatch();
       this.#reportDrained();
     });
   }
 
-  async #writeBatch(batch: readonly Waiting<SharedTask>[], attempt: number): Promise<void> {
-    let left = batch;
+  /** Writes what is alike by one statement each, and the others, with what could not be decided so, in a transaction. */
+  async #writeBatch(batch: readonly Waiting<SharedTask>[]): Promise<void> {
+    const { rotations, creations, endings, others } = takeApart(batch);
+    const left = [...others];
+    await this.#writeAlike(rotations, left, async () => {
+      const done = await rotateInOneStatement(
+        this.#writer,
+        rotations.map(({ rotation }) => rotation),
+      );
+      return rotations.map(({ rotation }) => (done.has(rotation.rotate.grantId) ? nothingEnded : undefined));
+    });
+    await this.#writeAlike(creations, left, async () => {
+      const done = await createInOneStatement(
+        this.#writer,
+        creations.map(({ creation }) => creation),
+      );
+      return creations.map(({ creation }) => (done.has(creation.grant.grantId) ? nothingEnded : undefined));
+    });
+    await this.#writeAlike(endings, left, () =>
+      endInOneStatement(
+        this.#writer,
+        endings.map(({ ending }) => ending),
+      ),
+    );
+    if (left.length > 0) await this.#writeInTransaction(left, 1);
+  }
+
+  /** Writes commits that are alike by one statement, `write`, and answers them. Those of which nothing was decided, or all if it failed, are `left`. */
+  async #writeAlike(
+    alike: readonly { waiting: Waiting<SharedTask> }[],
+    left: Waiting<SharedTask>[],
+    write: () => Promise<readonly (Reply | undefined)[]>,
+  ): Promise<void> {
+    if (alike.length === 0) return;
     try {
-      if (await this.#writeEndings(batch)) return;
-      left = await this.#writeInOneStatement(batch);
-      if (left.length === 0) return;
+      const replies = await write();
+      let isNews = false;
+      for (const [index, { waiting }] of alike.entries()) {
+        const reply = replies[index];
+        if (reply === undefined) left.push(waiting);
+        else {
+          waiting.resolve(reply);
+          isNews ||= isTold(waiting.task, reply);
+        }
+      }
+      if (isNews) this.#told();
+    } catch (error) {
+      if (isLost(error) || isTooSlow(error)) for (const { waiting } of alike) waiting.reject(asStoreFailure(error));
+      else left.push(...alike.map(({ waiting }) => waiting));
+    }
+  }
+
+  async #writeInTransaction(batch: readonly Waiting<SharedTask>[], attempt: number): Promise<void> {
+    try {
       const replies = await writeTogether(
         this.#writer,
-        left.map(({ task }) => task),
+        batch.map(({ task }) => task),
       );
-      for (const [index, { resolve }] of left.entries()) resolve(replies[index]!);
-      if (replies.some((reply) => 'ended' in reply)) this.#committed();
+      for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
+      if (replies.some((reply, index) => isTold(batch[index]!.task, reply))) this.#told();
     } catch (error) {
-      if (isRetried(error) && attempt < tries) return this.#writeBatch(left, attempt + 1);
+      if (isRetried(error) && attempt < tries) return this.#writeInTransaction(batch, attempt + 1);
       // Without a connection, or with a database that stalls, none of them can be written; else the one that cannot be must not take the others with it.
-      if (left.length === 1 || isLost(error) || isTooSlow(error))
-        for (const { reject } of left) reject(asStoreFailure(error));
-      else for (const waiting of left) await this.#writeBatch([waiting], 1);
+      if (batch.length === 1 || isLost(error) || isTooSlow(error))
+        for (const { reject } of batch) reject(asStoreFailure(error));
+      else for (const waiting of batch) await this.#writeInTransaction([waiting], 1);
     }
-  }
-
-  /** Writes a batch of rotations alone, or of creations alone, in one statement. Returns those of which nothing was decided: of any other batch, all. */
-  async #writeInOneStatement(batch: readonly Waiting<SharedTask>[]): Promise<readonly Waiting<SharedTask>[]> {
-    const isWritten = await this.#writeAlike(batch.map(({ task }) => task));
-    if (isWritten === undefined) return batch;
-    const left = batch.filter((waiting, index) => {
-      if (!isWritten(index)) return true;
-      waiting.resolve({ ended: { sids: [], grantIds: [] } });
-      return false;
-    });
-    if (left.length < batch.length) this.#committed();
-    return left;
-  }
-
-  /** Writes a batch of endings alone in one statement. False, and nothing is done: it is any other batch. */
-  async #writeEndings(batch: readonly Waiting<SharedTask>[]): Promise<boolean> {
-    const endings = onlyEndings(batch.map(({ task }) => task));
-    if (endings === undefined) return false;
-    const replies = await endInOneStatement(this.#writer, endings);
-    for (const [index, { resolve }] of batch.entries()) resolve(replies[index]!);
-    this.#committed();
-    return true;
-  }
-
-  /** Writes commits that are all alike; tells which of them were written. Undefined where they are not. */
-  async #writeAlike(tasks: readonly SharedTask[]): Promise<((index: number) => boolean) | undefined> {
-    const rotations = onlyRotations(tasks);
-    if (rotations !== undefined) {
-      const rotated = await rotateInOneStatement(this.#writer, rotations);
-      return (index) => rotated.has(rotations[index]!.rotate.grantId);
-    }
-    const creations = onlyCreations(tasks);
-    if (creations === undefined) return undefined;
-    const created = await createInOneStatement(this.#writer, creations);
-    return (index) => created.has(creations[index]!.grant.grantId);
   }
 
   #nextAlone(): void {
@@ -152,7 +164,7 @@ export class GroupCommit {
     try {
       const reply = await writeAlone(this.#pool, waiting.task);
       waiting.resolve(reply);
-      if ('ended' in reply) this.#committed();
+      if (isTold(waiting.task, reply)) this.#told();
     } catch (error) {
       if (isRetried(error) && attempt < tries) return this.#writeAlone(waiting, attempt + 1);
       waiting.reject(asStoreFailure(error));
@@ -166,6 +178,12 @@ export class GroupCommit {
   #reportDrained(): void {
     if (this.#isIdle()) this.#drained?.();
   }
+}
+
+/** Whether the log of events tells of a commit. */
+function isTold({ events }: Task, reply: Reply): boolean {
+  if ('conflict' in reply) return false;
+  return events.length + reply.ended.sids.length + reply.ended.grantIds.length > 0;
 }
 
 /** Tells of one commit after the other whether it still fits into the batch; the first always does. */

@@ -179,7 +179,7 @@ class PostgresStore implements Store {
     return this.#read().clockMs();
   }
 
-  onCommit(listener: () => void): () => void {
+  onEvents(listener: () => void): () => void {
     // Wrapped, so that the same function registered twice is called twice and removed once.
     const entry = () => listener();
     this.#listeners.add(entry);

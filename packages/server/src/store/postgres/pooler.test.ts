@@ -114,7 +114,7 @@ function behindPooler(mode: 'transaction' | 'session', program: string, server: 
       const { store, another } = engine;
       const listening = await another();
       let heard = 0;
-      listening.onCommit(() => {
+      listening.onEvents(() => {
         heard += 1;
       });
       const grantIds = await newGrants(store, 20);

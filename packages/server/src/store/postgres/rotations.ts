@@ -7,7 +7,7 @@ import { run } from './statements.ts';
 import { usedFromOf } from './throttle-rows.ts';
 
 /** A rotation that is all of its commit, with the key of the proof that came with it, if one did. */
-type Rotation = { rotate: ChangeOf<'rotate-grant'>; remember: ChangeOf<'remember'> | undefined };
+export type Rotation = { rotate: ChangeOf<'rotate-grant'>; remember: ChangeOf<'remember'> | undefined };
 
 // Locked in one order, grants before keys and each by id, so that batches of several nodes wait and do not deadlock. A locked row stays where it is, so it is updated by its place. Each condition stands
 // twice: the update's own snapshot may be older than the lock, and is looked at again.
@@ -40,26 +40,16 @@ const rotateProvedGrants = `${lockedWith(', key, until, used_from', ', $7::bytea
   ${rotate} FROM locked LEFT JOIN stored USING (key)
   WHERE ${isStillAsExpected} AND (locked.key IS NULL OR stored.key IS NOT NULL) RETURNING s.grant_id`;
 
-/** The rotations of a batch in which there is nothing else, each of another grant and with another key: what a busy server writes most. Undefined for any other batch. */
-export function onlyRotations(tasks: readonly SharedTask[]): Rotation[] | undefined {
-  const rotations: Rotation[] = [];
-  const grantIds = new Set<string>();
-  const keys = new Set<string>();
-  for (const { changes, events } of tasks) {
-    const remember = changes[0]?.change === 'remember' ? changes[0] : undefined;
-    const rotate = changes[remember === undefined ? 0 : 1];
-    if (rotate?.change !== 'rotate-grant' || events.length > 0) return undefined;
-    if (changes.length > (remember === undefined ? 1 : 2) || rotate.generation !== undefined) return undefined;
-    if (grantIds.has(rotate.grantId) || (remember !== undefined && keys.has(remember.key))) return undefined;
-    grantIds.add(rotate.grantId);
-    if (remember !== undefined) keys.add(remember.key);
-    rotations.push({ rotate, remember });
-  }
-  return rotations;
+/** A rotation that is all of a commit, but for the key of its proof: what a busy server writes most. */
+export function rotationOf({ changes, events }: SharedTask): Rotation | undefined {
+  const remember = changes[0]?.change === 'remember' ? changes[0] : undefined;
+  const rotate = changes[remember === undefined ? 0 : 1];
+  if (rotate?.change !== 'rotate-grant' || rotate.generation !== undefined || events.length > 0) return undefined;
+  return changes.length === (remember === undefined ? 1 : 2) ? { rotate, remember } : undefined;
 }
 
 /**
- * Rotates grants in one statement, durable when it returns, instead of the four of a transaction. Returns the ids of those that were as expected, last used from the same
+ * Rotates grants, each another one and with another key, in one statement, durable when it returns, instead of the four of a transaction. Returns the ids of those that were as expected, last used from the same
  * place, and came with a key that was not remembered; about the others nothing is decided.
  */
 export async function rotateInOneStatement(pool: Pool, rotations: readonly Rotation[]): Promise<Set<string>> {

@@ -7,10 +7,10 @@ import type { WriterOptions } from './writing-connection.ts';
 /** What becomes of a task that was written, or found in conflict. */
 export type Outcome = Exclude<Reply, { unavailable: string } | { refused: string }>;
 
-/** How much was handed to the writer: tasks, and the characters that said what to write. */
-export type BatchSize = { tasks: number; chars: number };
+/** A batch that wrote something: how many tasks and characters said what to write, and whether the log of events tells of it. */
+export type WrittenBatch = { tasks: number; chars: number; isTold: boolean };
 
-type Waiting = { json: string; resolve(outcome: Outcome): void; reject(error: Error): void };
+type Waiting = { json: string; hasEvents: boolean; resolve(outcome: Outcome): void; reject(error: Error): void };
 
 // A batch ends at either: its length bounds how long a caller waits for those in front, its size what one message copies.
 const batchTasks = 512;
@@ -29,7 +29,7 @@ const batchesOfRest = 60;
  */
 export class GroupCommit {
   readonly #options: WriterOptions;
-  readonly #committed: (size: BatchSize) => void;
+  readonly #committed: (batch: WrittenBatch) => void;
   #here: WriterInPlace | undefined;
   #thread: WriterThread | undefined;
   #starting: Promise<void> | undefined;
@@ -43,7 +43,7 @@ export class GroupCommit {
   #drained: (() => void) | undefined;
 
   /** `committed` is called after each batch that wrote something. */
-  constructor(options: WriterOptions, committed: (size: BatchSize) => void) {
+  constructor(options: WriterOptions, committed: (batch: WrittenBatch) => void) {
     this.#options = options;
     this.#committed = committed;
   }
@@ -60,7 +60,8 @@ export class GroupCommit {
       return Promise.reject(new StoreUnavailable('too many commits are waiting'));
     return new Promise((resolve, reject) => {
       // Here and not with the batch: what cannot be put into words fails alone.
-      this.#waiting.push({ json: JSON.stringify(task), resolve, reject });
+      const hasEvents = 'events' in task && task.events.length > 0;
+      this.#waiting.push({ json: JSON.stringify(task), hasEvents, resolve, reject });
       this.#schedule();
     });
   }
@@ -111,14 +112,17 @@ export class GroupCommit {
     const batch = this.#inFlight;
     this.#inFlight = [];
     this.#batches += 1;
-    let committed = false;
+    let isWritten = false;
+    let isTold = false;
     for (const [index, waiting] of batch.entries()) {
-      committed = settle(waiting, replies[index]!) || committed;
+      const reply = replies[index]!;
+      isWritten = settle(waiting, reply) || isWritten;
+      isTold ||= reply === 0 ? waiting.hasEvents : 'ended' in reply || 'endedGrants' in reply;
     }
     this.#schedule();
     this.#reportDrained();
-    if (committed)
-      this.#committed({ tasks: batch.length, chars: batch.reduce((sum, { json }) => sum + json.length, 0) });
+    if (isWritten)
+      this.#committed({ tasks: batch.length, chars: batch.reduce((sum, { json }) => sum + json.length, 0), isTold });
   }
 
   #startThread(): void {
@@ -190,7 +194,7 @@ function countOfBatch(waiting: readonly Waiting[]): number {
   return end;
 }
 
-/** Answers one caller; tells whether its task was committed. */
+/** Answers one caller; tells whether its task was written. */
 function settle(waiting: Waiting, reply: Reply): boolean {
   if (reply !== 0 && 'unavailable' in reply) {
     waiting.reject(new StoreUnavailable(`SQLite: ${reply.unavailable}`));
@@ -201,6 +205,5 @@ function settle(waiting: Waiting, reply: Reply): boolean {
     return false;
   }
   waiting.resolve(reply);
-  // What a look writes is news to nobody.
   return reply === 0 || 'ended' in reply || 'endedGrants' in reply || 'swept' in reply;
 }

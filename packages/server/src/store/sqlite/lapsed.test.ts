@@ -44,7 +44,7 @@ test('D10 what a file of version 1 holds is found, and what a process of version
 test('looking when nothing is due writes nothing, so nobody hears of it', async () => {
   const store = await openSqliteStore({ file: ':memory:' });
   let heard = 0;
-  store.onCommit(() => {
+  store.onEvents(() => {
     heard += 1;
   });
   for (let look = 0; look < 20; look += 1) await store.findLapsed(now, 10);

@@ -22,7 +22,7 @@ import type {
 import { StoreUnavailable } from '../store.ts';
 import type { CheckpointerOptions } from './checkpointer.ts';
 import { openConnection } from './connection.ts';
-import { type BatchSize, GroupCommit } from './group-commit.ts';
+import { GroupCommit, type WrittenBatch } from './group-commit.ts';
 import { Reader } from './reader.ts';
 import type { SweepBounds } from './sweep.ts';
 import { threadUrl } from './thread.ts';
@@ -94,9 +94,9 @@ class SqliteStore implements Store {
         maxBytes: options.maxBytes,
         checkpoints: privateFolder !== undefined,
       },
-      (size) => {
-        this.#countLog(size);
-        this.#notify();
+      (batch) => {
+        this.#countLog(batch);
+        if (batch.isTold) this.#notify();
       },
     );
   }
@@ -183,7 +183,7 @@ class SqliteStore implements Store {
     });
   }
 
-  onCommit(listener: () => void): () => void {
+  onEvents(listener: () => void): () => void {
     // Wrapped, so that the same function registered twice is called twice and removed once.
     const entry = () => listener();
     this.#listeners.add(entry);
@@ -263,7 +263,7 @@ class SqliteStore implements Store {
   }
 
   /** Commands that write little, and servers at rest, need no thread for checkpoints: a small log does no harm. */
-  #countLog({ tasks, chars }: BatchSize): void {
+  #countLog({ tasks, chars }: WrittenBatch): void {
     if (this.#checkpointer !== undefined || this.#privateFolder !== undefined) return;
     this.#logBytes += tasks * logBytesOfTask + chars;
     if (this.#logBytes >= this.#checkpointBytes() && this.#checkpointerRestarts === undefined)
