@@ -8,6 +8,9 @@ type Progress = { busy: number; log: number; checkpointed: number };
 
 // How many times `checkpointBytes` the log may grow until writers are made to wait for its restart.
 const restartFactor = 4;
+// Writers wait while a restart copies what is left: so first all but this much is copied beside them, pass by pass, each shorter than the one before.
+const littleLeftBytes = 128 << 10;
+const mostPasses = 8;
 // How many looks without news until the log is emptied, and until the thread ends.
 const idleLooks = 20;
 const lastLooks = 300;
@@ -44,7 +47,14 @@ function serve(port: NonNullable<typeof parentPort>, options: CheckpointerOption
     if (unchanged === lastLooks) end();
     if (unchanged > 0 || bytes < options.checkpointBytes) return;
     const left = passive.get() as Progress;
-    if (logBytes(left) >= restartFactor * options.checkpointBytes) restart.get();
+    if (logBytes(left) < restartFactor * options.checkpointBytes) return;
+    for (let pass = 0; pass < mostPasses && leftBytes() > littleLeftBytes; pass += 1) passive.get();
+    restart.get();
+  }
+
+  function leftBytes(): number {
+    const { log, checkpointed } = look.get() as Progress;
+    return (log - checkpointed) * pageBytes;
   }
 
   function logBytes(progress: Progress): number {
