@@ -98,7 +98,8 @@ export class JournalFile {
         const target = await open(temporary, 'w', 0o600);
         let reached = 0;
         try {
-          reached = await copyWhatMatters(old, target, now);
+          // To where it ends now: others append meanwhile, perhaps faster than we read.
+          reached = await copyWhatMatters(old, (await old.stat()).size, target, now);
           await target.datasync();
         } finally {
           await target.close();
@@ -191,8 +192,8 @@ function later(before: JournalMark | undefined, mark: JournalMark): JournalMark 
   return before !== undefined && before.epoch === mark.epoch && before.position > mark.position ? before : mark;
 }
 
-/** Copies what matters after `now`: endings as they stand, what was merged once and last, then the mark. Returns how many bytes of the old file it read. */
-async function copyWhatMatters(old: FileHandle, target: FileHandle, now: Seconds): Promise<number> {
+/** Copies what matters after `now` of that many bytes: endings as they stand, what was merged once and last, then the mark. Returns how many bytes of the old file it read. */
+async function copyWhatMatters(old: FileHandle, size: number, target: FileHandle, now: Seconds): Promise<number> {
   const merged = new Map<string, JournalEntry>();
   let mark: JournalMark | undefined;
   let waiting: string[] = [];
@@ -201,7 +202,7 @@ async function copyWhatMatters(old: FileHandle, target: FileHandle, now: Seconds
     if (waiting.length > 0) await writeAll(target, Buffer.from(`${waiting.join('\n')}\n`));
     waiting = [];
   };
-  for await (const { text, end } of linesOf(old)) {
+  for await (const { text, end } of linesOf(old, size)) {
     const line = parseLine(text);
     reached = end;
     if (line === undefined) continue;
@@ -227,13 +228,18 @@ function withoutEdges(entry: JournalEntry, now: Seconds): JournalEntry {
   return rest;
 }
 
-/** The whole lines of a file; `end`: where the next one begins. What follows the last line end is none yet. */
-async function* linesOf(file: FileHandle): AsyncGenerator<{ text: string; end: number }> {
+/** The whole lines of a file, or of its first `size` bytes; `end`: where the next one begins. What follows the last line end is none yet. */
+async function* linesOf(
+  file: FileHandle,
+  size = Number.POSITIVE_INFINITY,
+): AsyncGenerator<{ text: string; end: number }> {
   let open = Buffer.alloc(0);
   let at = 0;
   for (;;) {
-    const chunk = Buffer.alloc(chunkBytes);
-    const { bytesRead } = await file.read(chunk, 0, chunkBytes, at + open.length);
+    const wanted = Math.min(chunkBytes, size - at - open.length);
+    if (wanted === 0) return;
+    const chunk = Buffer.alloc(wanted);
+    const { bytesRead } = await file.read(chunk, 0, wanted, at + open.length);
     if (bytesRead === 0) return;
     let bytes = Buffer.concat([open, chunk.subarray(0, bytesRead)]);
     for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10)) {
