@@ -18,6 +18,12 @@ describe('the commands', () => {
   const userId = async (name: string) =>
     (await shell.run(`user show ${name} --json`)).json<{ userId: string }>().userId;
 
+  test('says which version it is: that of its package', async () => {
+    const text = await readFile(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8');
+    const { out, code } = await shell.run('--version');
+    assert.deepEqual([out.trim(), code], [(JSON.parse(text) as { version: string }).version, 0]);
+  });
+
   test('without a store, only adding makes one; what reads says how to get one', async () => {
     const before = await shell.run('user list');
     assert.equal(before.code, 1);

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { version } from '../version.ts';
 import type { Register } from './command.ts';
 import { describeFailure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -27,6 +28,7 @@ export async function run(line: readonly string[], terminal: Terminal): Promise<
   const program = new Command('tessera').description(
     'An OAuth 2.1 and OpenID Connect server that keeps a live session behind every token.',
   );
+  program.version(version, '-v, --version', 'Say which version this is');
   const [name = ''] = line;
   const load = Object.hasOwn(commands, name) ? [commands[name]] : Object.values(commands);
   for (const one of load) (await one?.())?.register(program, terminal);
