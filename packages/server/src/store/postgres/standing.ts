@@ -1,7 +1,6 @@
 import { AskedTogether } from '../asked-together.ts';
 import { type GrantAtHand, GrantsAtHand, userOf } from '../grants-at-hand.ts';
-import type { EndReason, GrantRecord } from '../records.ts';
-import { withState } from '../rows.ts';
+import { type GrantStateColumns, grantStateColumns, withStateColumns } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
 import { packKey, packText, textOfKey } from './key.ts';
 import { grantColumns } from './lists.ts';
@@ -10,19 +9,9 @@ import type { Statements } from './statements.ts';
 
 type MoreColumns = { body: string | null; client_version: number | null; is_remembered: boolean };
 type WholeRow = GrantRow & MoreColumns & { ordinal: number; origin: Buffer };
-type StateColumns = [
+type StandingColumns = [
+  ...GrantStateColumns,
   ordinal: number,
-  generation: number | null,
-  sealKeyId: string,
-  rotatedAt: number,
-  idleAt: number | null,
-  endsAt: number,
-  lastUsedAt: number,
-  uses: number,
-  replays: number,
-  endedAt: number | null,
-  endReason: EndReason | null,
-  origin: Buffer,
   body: string | null,
   clientVersion: number | null,
   isRemembered: boolean,
@@ -33,8 +22,7 @@ const more = `
   LEFT JOIN remembered r ON r.key = a.key AND r.until > a.now`;
 // Of a grant at hand only what changes is read, and as arrays: that is half the work here and there.
 const selectStates = `
-  SELECT a.ordinal, s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason, s.origin,
-    d.body, c.version, r.key IS NOT NULL
+  SELECT ${grantStateColumns.map((name) => `s.${name}`).join(', ')}, a.ordinal, d.body, c.version, r.key IS NOT NULL
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY
     AS a(grant_id, user_id, client_id, key, now, ordinal)
   LEFT JOIN grant_state s ON s.grant_id = a.grant_id
@@ -81,18 +69,19 @@ export class StandingReader {
   }
 
   async #readStates(known: readonly Known[], standings: (Standing | undefined)[]): Promise<void> {
-    const rows = await this.#statements.allArrays<StateColumns>(
+    const rows = await this.#statements.allArrays<StandingColumns>(
       selectStates,
       known.map(({ atHand }) => atHand?.key ?? null),
       known.map(({ atHand }) => (atHand === undefined ? null : packText(atHand.grant.userId))),
       ...packMore(known),
     );
     for (const row of rows) {
-      const { index, atHand } = known[row[0] - 1] as Known;
+      const { index, atHand } = known[row[11] - 1] as Known;
       const more = { clientVersion: row[13] ?? undefined, isRemembered: row[14] };
-      if (atHand === undefined || row[1] === null) standings[index] = { grant: undefined, user: undefined, ...more };
-      else if (Buffer.compare(atHand.origin, row[11]) !== 0) this.#atHand.forget(atHand.grant.grantId);
-      else standings[index] = { grant: stateOn(atHand.grant, row), user: userOf(row[12], atHand), ...more };
+      // Of a grant that is gone, and where none was asked for, all of the row is null.
+      if (atHand === undefined || row[0] === null) standings[index] = { grant: undefined, user: undefined, ...more };
+      else if (Buffer.compare(atHand.origin, row[10]) !== 0) this.#atHand.forget(atHand.grant.grantId);
+      else standings[index] = { grant: withStateColumns(atHand.grant, row), user: userOf(row[12], atHand), ...more };
     }
   }
 
@@ -125,19 +114,4 @@ function packMore(all: readonly Other[]) {
     all.map(({ asked: { rememberedKey } }) => (rememberedKey === undefined ? null : packText(rememberedKey))),
     all.map(({ asked: { now } }) => now),
   ];
-}
-
-function stateOn(grant: GrantRecord, row: StateColumns): GrantRecord {
-  return withState(grant, {
-    generation: row[1] as number,
-    seal_key_id: row[2],
-    rotated_at: row[3],
-    idle_at: row[4],
-    ends_at: row[5],
-    last_used_at: row[6],
-    uses: row[7],
-    replays: row[8],
-    ended_at: row[9],
-    end_reason: row[10],
-  });
 }

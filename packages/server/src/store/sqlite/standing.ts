@@ -1,7 +1,7 @@
 import type { Seconds } from '@tessera/protocol';
 import { GrantsAtHand, userOf } from '../grants-at-hand.ts';
-import type { EndReason, GrantRecord } from '../records.ts';
-import { withState } from '../rows.ts';
+import type { GrantRecord } from '../records.ts';
+import { type GrantStateColumns, grantStateColumns, withStateColumns } from '../rows.ts';
 import type { Standing, StandingAsked } from '../store.ts';
 import { type Key, packKey } from './key.ts';
 import { selectGrant } from './lists.ts';
@@ -9,8 +9,7 @@ import { type GrantRow, toGrant } from './rows.ts';
 import type { Statements } from './statements.ts';
 
 // Rows come as arrays here: objects cost half as much again.
-const stateColumns =
-  'generation, seal_key_id, rotated_at, idle_at, ends_at, last_used_at, uses, replays, ended_at, end_reason, origin';
+const stateColumns = grantStateColumns.join(', ');
 const selectState = `SELECT ${stateColumns} FROM grant_state WHERE grant_id = ?`;
 const selectStanding = `
   SELECT ${stateColumns},
@@ -21,20 +20,7 @@ const selectUser = "SELECT body FROM documents WHERE kind = 'user' AND id = ?";
 const selectClientVersion = "SELECT version FROM documents WHERE kind = 'client' AND id = ?";
 const selectRemembered = 'SELECT 1 FROM remembered WHERE key = ? AND until > ?';
 
-type StateColumns = [
-  generation: number,
-  sealKeyId: string,
-  rotatedAt: number,
-  idleAt: number | null,
-  endsAt: number,
-  lastUsedAt: number,
-  uses: number,
-  replays: number,
-  endedAt: number | null,
-  endReason: EndReason | null,
-  origin: Uint8Array,
-];
-type StandingColumns = [...StateColumns, body: string | null, clientVersion: number | null, isRemembered: number];
+type StandingColumns = [...GrantStateColumns, body: string | null, clientVersion: number | null, isRemembered: number];
 
 /** Reads grants by id, alone or with what else a token hangs on. */
 export class StandingReader {
@@ -48,8 +34,8 @@ export class StandingReader {
   getGrant(grantId: string): GrantRecord | undefined {
     const known = this.#atHand.find(grantId);
     if (!known) return this.#read(grantId);
-    const state = this.#statements.oneArray<StateColumns>(selectState, known.key);
-    return state && isFrom(known.origin, state) ? stateOn(known.grant, state) : this.#read(grantId);
+    const state = this.#statements.oneArray<GrantStateColumns>(selectState, known.key);
+    return state && isFrom(known.origin, state) ? withStateColumns(known.grant, state) : this.#read(grantId);
   }
 
   /** Answers all who asked in one turn of the loop, in one reading of the file: its locks are taken once. */
@@ -70,7 +56,7 @@ export class StandingReader {
       );
       if (columns && isFrom(known.origin, columns))
         return {
-          grant: stateOn(known.grant, columns),
+          grant: withStateColumns(known.grant, columns),
           user: userOf(columns[11], known),
           clientVersion: columns[12] ?? undefined,
           isRemembered: columns[13] === 1,
@@ -102,21 +88,6 @@ export class StandingReader {
   }
 }
 
-function isFrom(origin: Uint8Array, columns: StateColumns | StandingColumns): boolean {
+function isFrom(origin: Uint8Array, columns: GrantStateColumns | StandingColumns): boolean {
   return Buffer.compare(columns[10], origin) === 0;
-}
-
-function stateOn(grant: GrantRecord, columns: StateColumns | StandingColumns): GrantRecord {
-  return withState(grant, {
-    generation: columns[0],
-    seal_key_id: columns[1],
-    rotated_at: columns[2],
-    idle_at: columns[3],
-    ends_at: columns[4],
-    last_used_at: columns[5],
-    uses: columns[6],
-    replays: columns[7],
-    ended_at: columns[8],
-    end_reason: columns[9],
-  });
 }
