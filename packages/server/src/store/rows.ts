@@ -129,17 +129,12 @@ function toGrant<Key>(unpackKey: (key: Key) => string, row: GrantRow<Key>): Gran
   };
 }
 
-/** The grant as it is with this state. */
-export function withState(grant: GrantRecord, row: GrantStateRow): GrantRecord {
-  return { ...grant, ...stateOf(row) };
-}
-
 /** The grant as it is with this state, of which the columns come first. */
 export function withStateColumns(
   grant: GrantRecord,
   columns: readonly [...GrantStateColumns, ...unknown[]],
 ): GrantRecord {
-  return withState(grant, {
+  const state = stateOf({
     generation: columns[0],
     seal_key_id: columns[1],
     rotated_at: columns[2],
@@ -151,6 +146,7 @@ export function withStateColumns(
     ended_at: columns[8],
     end_reason: columns[9],
   });
+  return { ...grant, ...state };
 }
 
 function stateOf(row: GrantStateRow) {

@@ -2,6 +2,7 @@ import type { Seconds } from '@tessera/protocol';
 import type { Random } from '../secrets/random.ts';
 import type { RootKeys } from '../secrets/root-keys.ts';
 import { sameText, seal, unseal } from '../secrets/sealed.ts';
+import { UsedLately } from '../store/used-lately.ts';
 
 /**
  * What an authorization code carries: all that its redemption needs. It is sealed, not stored; it works once because redeeming it creates the grant whose id it
@@ -31,19 +32,18 @@ export type AuthorizationCode = {
   expiresAt: Seconds;
 };
 
-/** How many codes are kept at hand: some 3 MiB. */
-const mostAtHand = 1024;
+/** How many codes are kept at hand, at least: some 1.5 MiB, twice that at most. */
+const mostAtHand = 512;
 // As far as the salt reaches, which is no secret to whoever has the code and another in each.
 const nameLength = 26;
 /** The codes this process made last, by the beginning of their text; for each server of the process its own. */
-const atHand = new WeakMap<RootKeys, Map<string, { text: string; code: AuthorizationCode }>>();
+const atHand = new WeakMap<RootKeys, UsedLately<{ text: string; code: AuthorizationCode }>>();
 
 /** The text of an authorization code. `code` is kept at hand, and must not be changed any more. */
 export function sealAuthorizationCode(keys: RootKeys, code: AuthorizationCode, random: Random): string {
   const text = seal(keys, 'authorization-code', code, random);
-  const known = atHand.get(keys) ?? new Map<string, { text: string; code: AuthorizationCode }>();
-  if (known.size === 0) atHand.set(keys, known);
-  else if (known.size >= mostAtHand) known.delete(known.keys().next().value as string);
+  const known = atHand.get(keys) ?? new UsedLately<{ text: string; code: AuthorizationCode }>(mostAtHand);
+  atHand.set(keys, known);
   known.set(text.slice(0, nameLength), { text, code });
   return text;
 }
