@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSecondsOf } from './measure/cpu-time.ts';
 import { assertSmokeRun } from './smoke-run.ts';
-import { lengthOfBatch, type PeerWrite, statementFor } from './subjects/peer-writes.ts';
+import { lengthOfBatch, type PeerWrite, statementFor } from './subjects/peer-postgres-writes.ts';
 import { hasPostgres, howToInstall } from './subjects/start-database.ts';
 
 const skip = hasPostgres() ? false : howToInstall;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Extent, StoreName } from './scenarios/scenario.ts';
 
 /**
- * How much of everything is done. `takesLong`: whether the scenarios that take minutes are among those that run unasked. `few`, `many`: stored sessions; `sampled`: how many of them are used.
+ * How much of everything is done. `withGroupedPeer`: whether the peer is measured in both ways of using a store. `takesLong`: whether the scenarios that take minutes are among those that run unasked. `few`, `many`: stored sessions; `sampled`: how many of them are used.
  */
 export type Plan = Extent & {
   sessions: number;
@@ -11,6 +11,7 @@ export type Plan = Extent & {
   starts: number;
   idleSeconds: number;
   flushes: number;
+  withGroupedPeer: boolean;
   takesLong: boolean;
   few: number;
   many: number;
@@ -46,6 +47,7 @@ const long: Plan = {
   starts: 11,
   idleSeconds: 5,
   flushes: 2000,
+  withGroupedPeer: true,
   takesLong: true,
   few: 10_000,
   many: 2_000_000,
@@ -63,6 +65,7 @@ const quick: Plan = {
   repeats: 20,
   starts: 5,
   flushes: 500,
+  withGroupedPeer: false,
   takesLong: false,
 };
 const smoke: Plan = {
@@ -77,6 +80,7 @@ const smoke: Plan = {
   starts: 1,
   idleSeconds: 0.1,
   flushes: 50,
+  withGroupedPeer: true,
   takesLong: true,
   few: 50,
   many: 300,
@@ -87,13 +91,14 @@ const smoke: Plan = {
 
 /** How the bench is called. */
 export const usage = `usage: npm run bench -- [--quick] [--json] [--only SCENARIO,…] [--store sqlite,postgres] [--sessions NUMBER]
-                        [--against URL [--pid PID,…]] [--folder FOLDER]
+                        [--grouped-peer] [--against URL [--pid PID,…]] [--folder FOLDER]
 
-  --quick     short rounds, under ten minutes; without the scenarios of growth, which --only can add
+  --quick     short rounds, under ten minutes; without the scenarios of growth, which --only can add, and without the peer that groups, which --grouped-peer can add
   --smoke     50 operations of each scenario: tries the bench, measures nothing
   --json      one JSON object a line instead of the table
   --only      these scenarios alone; growth* stands for all whose names begin so
   --store     where the servers keep what they keep; by default both, Postgres if it is installed
+  --grouped-peer  the peer once more, with an adapter that reads and writes together what is asked for together, as Tessera does
   --sessions  how many sessions are stored where growth is measured (default 2000000)
   --against   a server that runs already and declares bench/tessera-bench.yaml; with --pid the processor time of it and its database is counted
   --folder    where the servers' folders are made; it must be on a disk (default /var/tmp)`;
@@ -111,6 +116,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       pid: { type: 'string' },
       store: { type: 'string' },
       sessions: { type: 'string' },
+      'grouped-peer': { type: 'boolean' },
       folder: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -118,7 +124,11 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help';
   const plan = values.smoke ? smoke : values.quick ? quick : long;
   return {
-    plan: { ...plan, ...(values.sessions !== undefined && { many: wholeNumber('--sessions', values.sessions) }) },
+    plan: {
+      ...plan,
+      ...(values['grouped-peer'] && { withGroupedPeer: true }),
+      ...(values.sessions !== undefined && { many: wholeNumber('--sessions', values.sessions) }),
+    },
     asJson: values.json === true,
     only: list(values.only),
     against: values.against?.replace(/\/$/, ''),

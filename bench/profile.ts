@@ -6,6 +6,7 @@ import { describeTarget } from './load/target.ts';
 import { cpuSecondsOf } from './measure/cpu-time.ts';
 import { DatabaseWatch, observed } from './measure/database-watch.ts';
 import { readOptions } from './options.ts';
+import { limitOf } from './scenarios/run-scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 import { startDatabase } from './subjects/start-database.ts';
 import { pinGenerator, startSubject } from './subjects/start-subject.ts';
@@ -52,14 +53,14 @@ async function profile(folder: string): Promise<void> {
       milliseconds: Number(seconds) * 1000,
       operations: scenario.mostOperations ?? Number.POSITIVE_INFINITY,
     };
-    await prepared.beforeRound?.(limit.operations);
-    await runLoad(target, Number(callers), { ...limit, milliseconds: limit.milliseconds / 2 }, prepared.operation);
-    await prepared.beforeRound?.(limit.operations);
+    const warmUp = await limitOf(prepared, { ...limit, milliseconds: limit.milliseconds / 2 });
+    await runLoad(target, Number(callers), warmUp, prepared.operation);
+    const ofRound = await limitOf(prepared, limit);
     const threads = threadSeconds(subject.pid);
     await watch?.begin();
     const databaseSeconds = cpuSecondsOf(pidsOf(database?.pid));
     await subject.profile('start');
-    const round = await runLoad(target, Number(callers), limit, prepared.operation);
+    const round = await runLoad(target, Number(callers), ofRound, prepared.operation);
     const recorded = (await subject.profile('stop')) as Profile;
     const databaseMicros = ((cpuSecondsOf(pidsOf(database?.pid)) ?? 0) - (databaseSeconds ?? 0)) * 1e6;
     print(round.operations, threads, threadSeconds(subject.pid), recorded);

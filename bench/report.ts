@@ -19,7 +19,7 @@ export type About = { scenario: string; store: StoreName; subject: SubjectName }
 export type Unit = 'ops/cpu_s' | 'ops/s' | 'ms' | 'MiB' | 'bytes' | 'rows';
 
 /**
- * One line of the report. `value`: the best round. `ratio_to_peer` and `ratio_to_limit`: this value to theirs in the same run. `details`: what else belongs to it.
+ * One line of the report. `value`: the best round. `ratio_to_peer`, `ratio_to_grouped_peer` and `ratio_to_limit`: this value to theirs in the same run. `details`: what else belongs to it.
  */
 export type Row = About & {
   value: number;
@@ -29,6 +29,7 @@ export type Row = About & {
   p99_ms: number | null;
   errors: number;
   ratio_to_peer: number | null;
+  ratio_to_grouped_peer: number | null;
   ratio_to_limit: number | null;
   by_callers?: CallerFigures[];
   details?: Record<string, number>;
@@ -36,7 +37,8 @@ export type Row = About & {
 
 /** A row of one figure. */
 export function rowOfFigure(about: About, unit: Unit, value: number, details?: Record<string, number>): Row {
-  const none = { p50_ms: null, p99_ms: null, errors: 0, ratio_to_peer: null, ratio_to_limit: null };
+  const noRatios = { ratio_to_peer: null, ratio_to_grouped_peer: null, ratio_to_limit: null };
+  const none = { p50_ms: null, p99_ms: null, errors: 0, ...noRatios };
   const figure = rounded(value);
   return { ...about, value: figure, unit, median: figure, ...none, ...(details && { details }) };
 }
@@ -94,6 +96,7 @@ export function withRatios(rows: readonly Row[]): Row[] {
       ? {
           ...row,
           ratio_to_peer: ratio(row.value, valueIn('oidc-provider')),
+          ratio_to_grouped_peer: ratio(row.value, valueIn('oidc-provider-grouped')),
           ratio_to_limit: ratio(row.value, valueIn('limit')),
         }
       : row,
@@ -108,7 +111,7 @@ export function rounded(value: number): number {
 const columns = [
   ['scenario', 25],
   ['store', -9],
-  ['subject', -14],
+  ['subject', -21],
   ['callers', 8],
   ['best', 10],
   ['median', 10],
@@ -118,6 +121,7 @@ const columns = [
   ['p99 ms', 8],
   ['errors', 7],
   ['to peer', 8],
+  ['grouped', 8],
   ['to limit', 9],
 ] as const;
 
@@ -129,7 +133,9 @@ export function tableHead(): string {
 
 /** A row as lines of the table, one for each number of callers. */
 export function tableLines(row: Row): string {
-  const ratios = [row.ratio_to_peer, row.ratio_to_limit].map((ratio) => (ratio === null ? '' : `${ratio}x`));
+  const ratios = [row.ratio_to_peer, row.ratio_to_grouped_peer, row.ratio_to_limit].map((ratio) =>
+    ratio === null ? '' : `${ratio}x`,
+  );
   const { value, median: middle, p50_ms, p99_ms } = row;
   const figures = row.by_callers ?? [{ callers: '', value, median: middle, per_second: '', p50_ms, p99_ms }];
   return figures
@@ -146,7 +152,7 @@ export function tableLines(row: Row): string {
         one.p50_ms ?? '',
         one.p99_ms ?? '',
         row.errors,
-        ...(one.value === row.value ? ratios : ['', '']),
+        ...(one.value === row.value ? ratios : ratios.map(() => '')),
       ]),
     )
     .concat(row.details ? [detailsLine(row.details)] : [])

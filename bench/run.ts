@@ -118,7 +118,13 @@ async function measureStore(bench: Bench, store: StoreName, folder: string, isFi
   const { plan } = options;
   if (!ofServers.some(isAsked)) return;
   tellProgress(`${store}: starting the servers, ${plan.sessions} sessions each`);
-  const servers = await startServers({ store, folder, sessions: plan.sessions, withLimit: isFirst });
+  const servers = await startServers({
+    store,
+    folder,
+    sessions: plan.sessions,
+    withGroupedPeer: plan.withGroupedPeer,
+    withLimit: isFirst,
+  });
   try {
     // Before thousands of revocations: an edge that connects loads all that still matter.
     if (isFirst) await measureEdges(bench, store, servers.targets.tessera as Target);

@@ -7,15 +7,16 @@ import type { TestContext } from 'node:test';
 import type { Row } from './report.ts';
 import type { StoreName } from './scenarios/scenario.ts';
 
+const servers = ['tessera', 'oidc-provider', 'oidc-provider-grouped'];
 const subjectsOf: Record<string, string[]> = {
   client_credentials: ['tessera', 'oidc-provider', 'limit'],
   client_credentials_rs256: ['tessera', 'oidc-provider', 'limit'],
-  refresh: ['tessera', 'oidc-provider'],
+  refresh: servers,
   refresh_one_caller: ['tessera', 'oidc-provider'],
-  introspect: ['tessera', 'oidc-provider', 'limit'],
-  userinfo: ['tessera', 'oidc-provider', 'limit'],
-  revoke: ['tessera', 'oidc-provider'],
-  code_flow_sso: ['tessera', 'oidc-provider'],
+  introspect: [...servers, 'limit'],
+  userinfo: [...servers, 'limit'],
+  revoke: servers,
+  code_flow_sso: servers,
   password_sign_in: ['tessera', 'oidc-provider', 'limit'],
   edge_verify_first: ['tessera', 'limit'],
   edge_verify_remembered: ['tessera'],
@@ -55,6 +56,8 @@ export async function assertSmokeRun(context: TestContext, store: StoreName): Pr
       assert.ok(row.value > 0, `${scenario} at ${row.subject} has the value ${row.value}`);
       const hasPeer = row.subject === 'tessera' && subjects.includes('oidc-provider');
       assert.equal(row.ratio_to_peer !== null, hasPeer, `${scenario}: the ratio stands where there is a peer`);
+      const hasGrouped = row.subject === 'tessera' && subjects.includes('oidc-provider-grouped');
+      assert.equal(row.ratio_to_grouped_peer !== null, hasGrouped, `${scenario}: and where there is one that groups`);
     }
   }
   const refreshed = rows.find((row) => row.scenario === 'million_refreshes');

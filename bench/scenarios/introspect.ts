@@ -1,13 +1,13 @@
 import { basicAuthorization, declared } from '../declared.ts';
 import { obtainTokens } from './obtain-tokens.ts';
-import type { Prepared, Scenario } from './scenario.ts';
+import { everyServer, type Prepared, type Scenario } from './scenario.ts';
 
 const headers = { authorization: basicAuthorization(declared.api) };
 
 /** An API asks about access tokens of many grants. Tessera's are JWTs; the peer introspects none of these, so its are opaque and stored. */
 export const introspect: Scenario = {
   name: 'introspect',
-  subjects: ['tessera', 'oidc-provider', 'limit'],
+  subjects: [...everyServer, 'limit'],
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.reports);
     return introspections(tokens.map((one) => one.access_token));

@@ -2,7 +2,7 @@ import { basicAuthorization, declared } from '../declared.ts';
 import type { Tokens } from '../load/code-flow.ts';
 import type { Caller } from '../load/target.ts';
 import { obtainTokens } from './obtain-tokens.ts';
-import { type Prepared, type Scenario, Turn } from './scenario.ts';
+import { everyServer, type Prepared, type Scenario, Turn } from './scenario.ts';
 
 const headers = { authorization: basicAuthorization(declared.web) };
 const resource = encodeURIComponent(declared.orders.audience);
@@ -10,7 +10,7 @@ const resource = encodeURIComponent(declared.orders.audience);
 /** Rotation: a refresh token for a new one, an access token and an ID token. The grants take turns, so no two callers ever hold the same. */
 export const refresh: Scenario = {
   name: 'refresh',
-  subjects: ['tessera', 'oidc-provider'],
+  subjects: everyServer,
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), declared.orders);
     return rotations(tokens.map((one) => one.refresh_token));
@@ -21,6 +21,7 @@ export const refresh: Scenario = {
 export const refreshOneCaller: Scenario = {
   ...refresh,
   name: 'refresh_one_caller',
+  subjects: ['tessera', 'oidc-provider'],
   callers: [1],
   measured: 'ms',
   prepare: (target, extent) => refresh.prepare(target, { ...extent, grants: Math.min(extent.grants, 200) }),

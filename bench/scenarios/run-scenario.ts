@@ -41,14 +41,17 @@ export async function takeTurns(
   limit: RoundLimit,
 ): Promise<void> {
   for (const { target, prepared } of contenders) {
-    const warmUp = { ...limit, milliseconds: limit.milliseconds / 2 };
-    await prepared.beforeRound?.(warmUp.operations);
+    const warmUp = await limitOf(prepared, { ...limit, milliseconds: limit.milliseconds / 2 });
     await runLoad(target, extent.callers.at(-1) ?? 16, warmUp, prepared.operation);
   }
   for (let round = 0; round < extent.rounds; round++)
     for (const callers of extent.callers)
       for (const { target, prepared, rounds } of round % 2 === 0 ? contenders : contenders.toReversed()) {
-        await prepared.beforeRound?.(limit.operations);
-        rounds.push(await runLoad(target, callers, limit, prepared.operation));
+        rounds.push(await runLoad(target, callers, await limitOf(prepared, limit), prepared.operation));
       }
+}
+
+/** Gets what a round needs, and ends the round where that is used up. */
+export async function limitOf({ beforeRound }: Prepared, limit: RoundLimit): Promise<RoundLimit> {
+  return { ...limit, operations: (await beforeRound?.(limit.operations)) ?? limit.operations };
 }

@@ -1,8 +1,11 @@
 import type { Operation } from '../load/run-load.ts';
 import type { Target } from '../load/target.ts';
 
-/** Whom a figure is about: this server, the peer, or what the machine allows at most. */
-export type SubjectName = 'tessera' | 'oidc-provider' | 'limit';
+/** Whom a figure is about: this server, the peer, the peer that uses its store as this server does, or what the machine allows at most. */
+export type SubjectName = 'tessera' | 'oidc-provider' | 'oidc-provider-grouped' | 'limit';
+
+/** This server and the peer in both ways of using a store. */
+export const everyServer: readonly SubjectName[] = ['tessera', 'oidc-provider', 'oidc-provider-grouped'];
 
 /** Where a server keeps what it keeps: a file, or a Postgres of its own. */
 export type StoreName = 'sqlite' | 'postgres';
@@ -16,8 +19,8 @@ export type Extent = {
   grants: number;
 };
 
-/** A scenario set up at one server. `beforeRound`: what has to be there anew for each round; not measured. */
-export type Prepared = { operation: Operation; beforeRound?: (operations: number) => Promise<void> };
+/** A scenario set up at one server. `beforeRound`: gets what has to be there anew for each round, not measured; returns for how many operations it is enough. */
+export type Prepared = { operation: Operation; beforeRound?: (operations: number) => Promise<number> };
 
 /** Requests repeated by many callers. */
 export type Scenario = {

@@ -1,10 +1,10 @@
 import { obtainTokens } from './obtain-tokens.ts';
-import type { Scenario } from './scenario.ts';
+import { everyServer, type Scenario } from './scenario.ts';
 
 /** An app asks for the claims of `profile` and `email`, with access tokens of many grants. */
 export const userinfo: Scenario = {
   name: 'userinfo',
-  subjects: ['tessera', 'oidc-provider', 'limit'],
+  subjects: [...everyServer, 'limit'],
   async prepare(target, { grants }) {
     const tokens = await obtainTokens(target, grants, target.cookies.slice(0, grants), undefined);
     const headers = tokens.map((one) => ({ authorization: `Bearer ${one.access_token}` }));

@@ -16,10 +16,10 @@ const openIdScopes = 'openid profile email';
 let database: PeerDatabase | undefined;
 runSubject(start, async () => database?.close());
 
-async function start({ port, folder, sessions, store }: SubjectOptions): Promise<SubjectReady> {
+async function start({ port, folder, sessions, store, isGrouped = false }: SubjectOptions): Promise<SubjectReady> {
   await mkdir(folder, { recursive: true });
   const issuer = `http://localhost:${port}`;
-  const db = await openPeerDatabase(folder, store);
+  const db = await openPeerDatabase(folder, store, isGrouped);
   database = db;
   const secrets = readSecrets(folder);
   const provider = new Provider(issuer, configuration(db, secrets));

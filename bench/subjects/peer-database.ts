@@ -17,14 +17,21 @@ export interface PeerDatabase {
 /** A row as the adapter gives it back. */
 export type PayloadRow = { payload: string; consumedAt: number | null; expiresAt: number | null };
 
-/** Opens the storage in a file in that folder or, with a connection string, in Postgres. */
-export async function openPeerDatabase(folder: string, store: string | undefined): Promise<PeerDatabase> {
+/**
+ * Opens the storage in a file in that folder or, with a connection string, in Postgres. `isGrouped`: whether what is asked for at the same time goes to it together, as Tessera does it, or
+ * call by call, as the adapters do that oidc-provider shows its users.
+ */
+export async function openPeerDatabase(
+  folder: string,
+  store: string | undefined,
+  isGrouped: boolean,
+): Promise<PeerDatabase> {
   if (store === undefined) {
     const { PeerSqlite } = await import('./peer-sqlite.ts');
-    return new PeerSqlite(join(folder, 'peer.db'));
+    return new PeerSqlite(join(folder, 'peer.db'), isGrouped);
   }
   const { openPeerPostgres } = await import('./peer-postgres.ts');
-  return openPeerPostgres(store);
+  return openPeerPostgres(store, isGrouped);
 }
 
 /** What a model's row says, undefined when there is none or it has expired. */

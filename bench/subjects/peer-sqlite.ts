@@ -5,16 +5,18 @@ import { type Account, nowInSeconds, type PayloadRow, type PeerDatabase, payload
 type Write = { run(): void; resolve(): void; reject(error: unknown): void };
 
 /**
- * The peer's storage in one SQLite file: write-ahead log, `synchronous=FULL`, one table of JSON payloads with the indexes its adapter contract needs. Tuned for it as
- * Tessera is for itself: statements are prepared once, and the writes of one turn of the event loop share one transaction and one flush; each resolves only when it is on disk.
+ * The peer's storage in one SQLite file: write-ahead log, `synchronous=FULL`, one table of JSON payloads with the indexes its adapter contract needs; statements are prepared
+ * once. Each write is a transaction of its own or, grouped, shares one and its flush with those of the same turn of the event loop; it resolves only when it is on disk.
  */
 export class PeerSqlite implements PeerDatabase {
   readonly #db: DatabaseSync;
   readonly #accountById: StatementSync;
   readonly #accountByName: StatementSync;
+  readonly #isGrouped: boolean;
   #writes: Write[] = [];
 
-  constructor(file: string) {
+  constructor(file: string, isGrouped: boolean) {
+    this.#isGrouped = isGrouped;
     this.#db = new DatabaseSync(file, { timeout: 5000 });
     this.#db.exec(`
       PRAGMA journal_mode = WAL;
@@ -34,8 +36,8 @@ export class PeerSqlite implements PeerDatabase {
     this.#accountByName = this.#db.prepare('SELECT body FROM accounts WHERE username = ?');
   }
 
-  /** Writes with whatever else is written in this turn of the event loop; resolves when it is on disk. */
-  #write(run: () => void): Promise<void> {
+  async #write(run: () => void): Promise<void> {
+    if (!this.#isGrouped) return run();
     return new Promise((resolve, reject) => {
       this.#writes.push({ run, resolve, reject });
       if (this.#writes.length === 1) setImmediate(() => this.#commit());

@@ -40,12 +40,14 @@ const programs: {
     readyPath: '/.well-known/openid-configuration',
   },
 ];
+const groupedPeer: SubjectName = 'oidc-provider-grouped';
 
-/** Starts this server and its peer, each with that many signed-in browsers in a store of its own, and, where it is asked for, the bare server behind `limit`. */
+/** Starts this server and its peer, each with that many signed-in browsers in a store of its own, and, where they are asked for, the peer that groups what it asks of its store, and the bare server behind `limit`. */
 export async function startServers(options: {
   store: StoreName;
   folder: string;
   sessions: number;
+  withGroupedPeer: boolean;
   withLimit: boolean;
 }): Promise<Servers> {
   const targets: Targets = {};
@@ -63,7 +65,15 @@ export async function startServers(options: {
       for (const database of databases.splice(0)) await database.remove();
     },
   };
-  const start = async (name: SubjectName, program: string, place: Place) => {
+  const makePlace = async (name: SubjectName): Promise<Place> => {
+    // Short: in it is the socket of a database, whose path must not be longer than some hundred characters.
+    const folder = join(options.folder, `${options.store}-${name.replace('oidc-provider', 'peer')}`);
+    mkdirSync(folder, { recursive: true });
+    if (options.store === 'postgres') databases.push(await startDatabase(folder));
+    const store = databases.at(-1)?.connectionString;
+    return { folder, ...(store !== undefined && { store }) };
+  };
+  const start = async (name: SubjectName, program: string, place: Place & { isGrouped?: boolean }) => {
     const sessions = name === 'limit' ? 0 : options.sessions;
     const subject = await startSubject(program, { port: await freePort(), sessions, ...place });
     running.push(subject);
@@ -72,14 +82,12 @@ export async function startServers(options: {
   };
   try {
     for (const { name, program, command, readyPath } of programs) {
-      const folder = join(options.folder, `${name}-${options.store}`);
-      mkdirSync(folder, { recursive: true });
-      if (options.store === 'postgres') databases.push(await startDatabase(folder));
-      const store = databases.at(-1)?.connectionString;
-      const place = { folder, ...(store !== undefined && { store }) };
+      const place = await makePlace(name);
       startables.push({ name, command: (port) => command(port, place), readyPath });
       await start(name, program, place);
     }
+    if (options.withGroupedPeer)
+      await start(groupedPeer, 'oidc-provider.ts', { ...(await makePlace(groupedPeer)), isGrouped: true });
     if (options.withLimit) await start('limit', 'bare.ts', { folder: options.folder });
     return servers;
   } catch (error) {

@@ -2,9 +2,9 @@ import { Session } from 'node:inspector/promises';
 
 /**
  * What a subject's program is started with, as JSON in its first argument. `sessions`: how many signed-in browsers it prepares before it listens. `store`: the connection
- * string of a Postgres database; without it the store is a file in `folder`.
+ * string of a Postgres database; without it the store is a file in `folder`. `isGrouped`: of the peer, how it uses its store.
  */
-export type SubjectOptions = { port: number; folder: string; sessions: number; store?: string };
+export type SubjectOptions = { port: number; folder: string; sessions: number; store?: string; isGrouped?: boolean };
 
 /** What it says once it listens. */
 export type SubjectReady = { issuer: string; cookies: string[]; usernames: string[] };

@@ -12,7 +12,8 @@ export type PeerWrite =
 /** A statement with the values it takes; the same `name` always goes with the same `text`. */
 export type Statement = { name: string; text: string; values: unknown[] };
 
-type Kind = PeerWrite['kind'];
+/** The kinds of writes. */
+export type Kind = PeerWrite['kind'];
 type Waiting = { write: PeerWrite; resolve(): void; reject(error: unknown): void };
 
 // As many as a batch of Tessera takes.
@@ -35,7 +36,8 @@ const sql: Record<Kind, (parameter: (type: string) => string) => string> = {
     INSERT INTO accounts SELECT * FROM unnest(${['text', 'text', 'text'].map(parameter)}) ON CONFLICT DO NOTHING`,
 };
 
-const columns: { [K in Kind]: (write: Extract<PeerWrite, { kind: K }>) => unknown[] } = {
+/** What a write brings, in the order of the columns. */
+export const columns: { [K in Kind]: (write: Extract<PeerWrite, { kind: K }>) => unknown[] } = {
   upsert: ({ model, id, payload, expiresAt }) => {
     const { grantId = null, userCode = null, uid = null } = payload;
     return [model, id, JSON.stringify(payload), grantId, userCode, uid, expiresAt];
