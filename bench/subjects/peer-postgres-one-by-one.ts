@@ -16,7 +16,7 @@ const writes: Record<Kind, string> = {
 
 /**
  * As the adapters do it that oidc-provider shows its users: each call is a statement of its own, and each that writes a transaction, flushed by Postgres together with what else commits at the time.
- * Source: https://github.com/panva/node-oidc-provider/tree/main/example/adapters.
+ * Source: https://github.com/panva/node-oidc-provider/blob/main/example/adapters/contributed/knex.js.
  */
 export class OneByOne implements PeerAccess {
   readonly pool: pg.Pool;
