@@ -1,4 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
+import { numberOfCursor, pageOf } from '../pages.ts';
 import type { GrantRecord, SessionRecord } from '../records.ts';
 import type { GrantFilter, Page, PageRequest, SessionFilter } from '../store.ts';
 import { packKey } from './key.ts';
@@ -46,7 +47,7 @@ export async function listSessions(
     where,
     isNarrow: filter.userId !== undefined,
   });
-  return toPage(rows, page.limit, (row) => row.session_no, toSession);
+  return pageOf(rows, page.limit, (row) => String(row.session_no), toSession);
 }
 
 /** Grants, newest first. */
@@ -67,7 +68,7 @@ export async function listGrants(
     where,
     isNarrow: filter.userId !== undefined || filter.sid !== undefined,
   });
-  return toPage(rows, page.limit, (row) => row.grant_no, toGrant);
+  return pageOf(rows, page.limit, (row) => String(row.grant_no), toGrant);
 }
 
 function addState(where: Conditions, state: 'live' | 'ended' | undefined, lives: string, values: Seconds[]): void {
@@ -93,7 +94,7 @@ async function newestFirst<Row>(statements: Statements, page: PageRequest, scan:
   const sql = `${scan.select} WHERE ${where.sql} AND ${number} <= ${newestAt} AND ${number} > ${oldestAt} ORDER BY ${order} DESC LIMIT ${limitAt}`;
   const below = `SELECT max(${number}) AS newest FROM ${table} WHERE ${number} < $1`;
   const rows: Row[] = [];
-  let before = numberOf(page.after);
+  let before = numberOfCursor(page.after);
   while (rows.length <= page.limit) {
     // Jumps over the holes that swept rows leave.
     const newest = (await statements.one<{ newest: number | null }>(below, before))?.newest ?? null;
@@ -103,22 +104,4 @@ async function newestFirst<Row>(statements: Statements, page: PageRequest, scan:
     before = oldest + 1;
   }
   return rows;
-}
-
-// A cursor we did not make finds nothing: it comes from the wire, and is no reason to fail.
-function numberOf(cursor: string | undefined): number {
-  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
-  return /^[0-9]{1,15}$/.test(cursor) ? Number(cursor) : 0;
-}
-
-function toPage<Row, T>(
-  rows: Row[],
-  limit: number,
-  numberOfRow: (row: Row) => number,
-  convert: (row: Row) => T,
-): Page<T> {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  if (rows.length <= limit || last === undefined) return { items: items.map(convert) };
-  return { items: items.map(convert), next: String(numberOfRow(last)) };
 }

@@ -1,5 +1,6 @@
 import type { Seconds } from '@tessera/protocol';
 import { AskedTogether } from '../asked-together.ts';
+import { pageOf } from '../pages.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -201,11 +202,4 @@ function inOrder<Row extends { ordinal: number }, T>(rows: readonly Row[], conve
   const answers: T[] = [];
   for (const row of rows) answers[row.ordinal - 1] = convert(row);
   return answers;
-}
-
-function pageOf<Row, T>(rows: Row[], limit: number, cursor: (row: Row) => string, convert: (row: Row) => T): Page<T> {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  if (rows.length <= limit || last === undefined) return { items: items.map(convert) };
-  return { items: items.map(convert), next: cursor(last) };
 }

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Seconds } from '@tessera/protocol';
 import { AskedTogether } from '../asked-together.ts';
+import { pageOf } from '../pages.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -194,11 +195,4 @@ export class Reader {
       throw asStoreFailure(error);
     }
   }
-}
-
-function pageOf<Row, T>(rows: Row[], limit: number, cursor: (row: Row) => string, convert: (row: Row) => T): Page<T> {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  if (rows.length <= limit || last === undefined) return { items: items.map(convert) };
-  return { items: items.map(convert), next: cursor(last) };
 }
