@@ -1,10 +1,10 @@
+import { addEventFilter, isNarrow, positionRanges } from '../filters.ts';
 import type { EventFilter, EventRecord, StorePosition } from '../store.ts';
 import { packKey } from './key.ts';
 import { type EventRow, eventColumns, toEvent } from './rows.ts';
 import { Conditions, type Statements } from './statements.ts';
 
-// How many positions a query looks at when no index narrows it, and how many events get their positions in one transaction.
-const slice = 8192;
+// How many events get their positions in one transaction.
 const mostPlaced = 10_000;
 
 /** Where the log stands, from which position on it is kept, and whether committed events wait for their positions. `newest`: the latest batch among those; `signals`: how often
@@ -44,47 +44,19 @@ async function readSettledLog(statements: Statements): Promise<LogState> {
 
 /** The events a filter asks for. */
 export async function readEvents(statements: Statements, filter: EventFilter): Promise<EventRecord[]> {
-  const where = conditionsOf(filter);
+  const where = new Conditions();
+  if (filter.types !== undefined) where.add('type = ANY(?::text[])', filter.types);
+  addEventFilter(where, filter, packKey);
   const { position, kept_from: keptFrom } = await readSettledLog(statements);
-  const first = Math.max((filter.afterPosition ?? 0) + 1, keptFrom);
-  const last = Math.min((filter.beforePosition ?? Number.MAX_SAFE_INTEGER) - 1, position);
   const direction = filter.newestFirst === true ? 'DESC' : 'ASC';
   // The plus keeps an index that narrows from being passed over for one that orders.
   const order = isNarrow(filter) ? '(position + 0)' : 'position';
   const [fromAt, toAt, limitAt] = [1, 2, 3].map((offset) => `$${where.values.length + offset}`);
   const sql = `SELECT ${eventColumns} FROM events WHERE ${where.sql} AND position BETWEEN ${fromAt} AND ${toAt} ORDER BY ${order} ${direction} LIMIT ${limitAt}`;
   const rows: EventRow[] = [];
-  for (const [from, to] of ranges(first, last, direction === 'DESC', isNarrow(filter))) {
+  for (const [from, to] of positionRanges(filter, { first: keptFrom, last: position })) {
     rows.push(...(await statements.all<EventRow>(sql, ...where.values, from, to, filter.limit - rows.length)));
     if (rows.length >= filter.limit) break;
   }
   return rows.map(toEvent);
-}
-
-function conditionsOf(filter: EventFilter): Conditions {
-  const where = new Conditions();
-  if (filter.types !== undefined) where.add('type = ANY(?::text[])', filter.types);
-  if (filter.userId !== undefined) where.add('user_id = ?', packKey(filter.userId));
-  if (filter.sid !== undefined) where.add('sid = ?', packKey(filter.sid));
-  if (filter.grantId !== undefined) where.add('grant_id = ?', packKey(filter.grantId));
-  if (filter.clientId !== undefined) where.add('client_id = ?', packKey(filter.clientId));
-  if (filter.from !== undefined) where.add('at >= ?', filter.from);
-  if (filter.to !== undefined) where.add('at <= ?', filter.to);
-  if (filter.mattersAt !== undefined) where.add('until > ?', filter.mattersAt);
-  return where;
-}
-
-function isNarrow(filter: EventFilter): boolean {
-  return filter.userId !== undefined || filter.sid !== undefined || filter.grantId !== undefined;
-}
-
-/** The positions from `first` to `last` in slices, in the order asked for; one slice when an index narrows. */
-function* ranges(first: number, last: number, descending: boolean, inOne: boolean): Generator<[number, number]> {
-  if (inOne || last - first < slice) {
-    if (first <= last) yield [first, last];
-  } else if (descending) {
-    for (let to = last; to >= first; to -= slice) yield [Math.max(first, to - slice + 1), to];
-  } else {
-    for (let from = first; from <= last; from += slice) yield [from, Math.min(last, from + slice - 1)];
-  }
 }

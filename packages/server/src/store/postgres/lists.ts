@@ -1,4 +1,4 @@
-import type { Seconds } from '@tessera/protocol';
+import { addGrantFilter, addSessionFilter, grantLives } from '../filters.ts';
 import { numberOfCursor, pageOf } from '../pages.ts';
 import type { GrantRecord, SessionRecord } from '../records.ts';
 import type { GrantFilter, Page, PageRequest, SessionFilter } from '../store.ts';
@@ -11,16 +11,9 @@ export const grantColumns = `
   g.grant_no, g.grant_id, g.sid, g.user_id, g.client_id, g.offline, g.birth, g.last_ip, g.last_user_agent,
   s.generation, s.seal_key_id, s.rotated_at, s.idle_at, s.ends_at, s.last_used_at, s.uses, s.replays, s.ended_at, s.end_reason`;
 
-const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
-
-/** Whether the session in `sessions` has a living grant at the moment that the parameter names. */
-function hasLivingGrant(now: string): string {
-  return `EXISTS (
-    SELECT 1 FROM grants g JOIN grant_state s USING (grant_id)
-    WHERE g.sid = sessions.sid AND ${grantLives.replaceAll('?', () => now)})`;
-}
-
-const sessionLives = `ended_at IS NULL AND ends_at > ? AND (sso_until > ? OR ${hasLivingGrant('?')})`;
+/** Whether the session in `sessions` has a living grant; takes `now` twice. */
+const hasLivingGrant = `EXISTS (
+  SELECT 1 FROM grants g JOIN grant_state s USING (grant_id) WHERE g.sid = sessions.sid AND ${grantLives})`;
 
 // How many row numbers a query looks at when no index narrows it: no statement runs long, and none holds back the vacuum.
 const slice = 8192;
@@ -32,14 +25,7 @@ export async function listSessions(
   page: PageRequest,
 ): Promise<Page<SessionRecord>> {
   const where = new Conditions();
-  if (filter.userId !== undefined) where.add('user_id = ?', packKey(filter.userId));
-  if (filter.clientId !== undefined) {
-    where.add(
-      'EXISTS (SELECT 1 FROM grants WHERE grants.sid = sessions.sid AND client_id = ?)',
-      packKey(filter.clientId),
-    );
-  }
-  addState(where, filter.state, sessionLives, [filter.now, filter.now, filter.now, filter.now]);
+  addSessionFilter(where, filter, packKey, hasLivingGrant);
   const rows = await newestFirst<SessionRow>(statements, page, {
     table: 'sessions',
     number: 'session_no',
@@ -57,10 +43,7 @@ export async function listGrants(
   page: PageRequest,
 ): Promise<Page<GrantRecord>> {
   const where = new Conditions();
-  if (filter.userId !== undefined) where.add('g.user_id = ?', packKey(filter.userId));
-  if (filter.clientId !== undefined) where.add('g.client_id = ?', packKey(filter.clientId));
-  if (filter.sid !== undefined) where.add('g.sid = ?', packKey(filter.sid));
-  addState(where, filter.state, grantLives, [filter.now, filter.now]);
+  addGrantFilter(where, filter, packKey);
   const rows = await newestFirst<GrantRow>(statements, page, {
     table: 'grants',
     number: 'grant_no',
@@ -69,11 +52,6 @@ export async function listGrants(
     isNarrow: filter.userId !== undefined || filter.sid !== undefined,
   });
   return pageOf(rows, page.limit, (row) => String(row.grant_no), toGrant);
-}
-
-function addState(where: Conditions, state: 'live' | 'ended' | undefined, lives: string, values: Seconds[]): void {
-  if (state === 'live') where.add(lives, ...values);
-  if (state === 'ended') where.add(`NOT (${lives})`, ...values);
 }
 
 type Scan = {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Seconds } from '@tessera/protocol';
+import { addGrantFilter, addSessionFilter, grantLives } from '../filters.ts';
 import { numberOfCursor, pageOf } from '../pages.ts';
 import type { GrantRecord, SessionRecord } from '../records.ts';
 import type { GrantFilter, Page, PageRequest, SessionFilter } from '../store.ts';
@@ -17,14 +17,9 @@ export const grantColumns = `
 export const selectGrant = `
   SELECT ${grantColumns} FROM grant_state s CROSS JOIN grants g ON g.grant_no = s.grant_no WHERE s.grant_id = ?`;
 
-/** Whether the grant in `s` lives; takes `now` twice. */
-const grantLives = 's.ended_at IS NULL AND s.ends_at > ? AND (s.idle_at IS NULL OR s.idle_at > ?)';
-
 /** Whether the session in `sessions` has a living grant; takes `now` twice. */
 const hasLivingGrant = `EXISTS (
   SELECT 1 FROM grants g CROSS JOIN grant_state s ON s.grant_id = g.grant_id WHERE g.sid = sessions.sid AND ${grantLives})`;
-
-const sessionLives = `ended_at IS NULL AND ends_at > ? AND (sso_until > ? OR ${hasLivingGrant})`;
 
 // How many row numbers a query looks at when no index narrows it: a few milliseconds, then others get their turn.
 const slice = 4096;
@@ -36,14 +31,7 @@ export async function listSessions(
   page: PageRequest,
 ): Promise<Page<SessionRecord>> {
   const where = new Conditions();
-  if (filter.userId !== undefined) where.add('user_id = ?', packKey(filter.userId));
-  if (filter.clientId !== undefined) {
-    where.add(
-      'EXISTS (SELECT 1 FROM grants WHERE grants.sid = sessions.sid AND client_id = ?)',
-      packKey(filter.clientId),
-    );
-  }
-  addState(where, filter.state, sessionLives, [filter.now, filter.now, filter.now, filter.now]);
+  addSessionFilter(where, filter, packKey, hasLivingGrant);
   const rows = await newestFirst<SessionRow>(statements, page, {
     table: 'sessions',
     number: 'session_no',
@@ -61,10 +49,7 @@ export async function listGrants(
   page: PageRequest,
 ): Promise<Page<GrantRecord>> {
   const where = new Conditions();
-  if (filter.userId !== undefined) where.add('g.user_id = ?', packKey(filter.userId));
-  if (filter.clientId !== undefined) where.add('g.client_id = ?', packKey(filter.clientId));
-  if (filter.sid !== undefined) where.add('g.sid = ?', packKey(filter.sid));
-  addState(where, filter.state, grantLives, [filter.now, filter.now]);
+  addGrantFilter(where, filter, packKey);
   const rows = await newestFirst<GrantRow>(statements, page, {
     table: 'grants',
     number: 'grant_no',
@@ -73,11 +58,6 @@ export async function listGrants(
     isNarrow: filter.userId !== undefined || filter.sid !== undefined,
   });
   return pageOf(rows, page.limit, (row) => String(row.grant_no), toGrant);
-}
-
-function addState(where: Conditions, state: 'live' | 'ended' | undefined, lives: string, values: Seconds[]): void {
-  if (state === 'live') where.add(lives, ...values);
-  if (state === 'ended') where.add(`NOT (${lives})`, ...values);
 }
 
 type Scan = {
