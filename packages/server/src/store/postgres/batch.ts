@@ -1,7 +1,8 @@
+import { idOf } from '../documents.ts';
 import type { Appended, Change, NewEvent } from '../store.ts';
 import { type Effects, isShared, type SharedChange } from './changes.ts';
 import { type Connection, inTransaction, type Pool } from './connection.ts';
-import { idOf, putDocument, remove } from './document-changes.ts';
+import { putDocument, remove } from './document-changes.ts';
 import { endGrants, endSessions } from './endings.ts';
 import { appendEvents } from './event-log.ts';
 import { packKey, packText } from './key.ts';

@@ -1,5 +1,5 @@
+import { audiencesOf, bodyOf, idOf, namesOf } from '../documents.ts';
 import type { ResourceServerRecord, UserRecord } from '../records.ts';
-import { foldName } from '../user-names.ts';
 import type { ChangeOf } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { packText } from './key.ts';
@@ -44,39 +44,15 @@ async function write(connection: Connection, change: ChangeOf<'put'>): Promise<b
 }
 
 async function nameUser(connection: Connection, user: UserRecord): Promise<boolean> {
-  const username = foldName(user.username);
-  const names = new Set([username]);
-  if (user.email !== undefined) names.add(foldName(user.email));
+  const { username, all } = namesOf(user);
   const id = packText(user.userId);
   await count(connection, freeNames, [id]);
-  return (await count(connection, takeNames, [[...names].map(packText), id, packText(username)])) === names.size;
+  return (await count(connection, takeNames, [all.map(packText), id, packText(username)])) === all.length;
 }
 
 async function nameAudiences(connection: Connection, server: ResourceServerRecord): Promise<boolean> {
-  const audiences = [...new Set(server.audiences)];
+  const audiences = audiencesOf(server);
   const id = packText(server.resourceServerId);
   await count(connection, freeAudiences, [id]);
   return (await count(connection, takeAudiences, [audiences.map(packText), id])) === audiences.length;
-}
-
-function bodyOf(change: ChangeOf<'put'>, version: number): string {
-  return JSON.stringify({ ...change.record, version });
-}
-
-/** The id of the record that is put. */
-export function idOf(change: ChangeOf<'put'>): string {
-  switch (change.kind) {
-    case 'user':
-      return change.record.userId;
-    case 'client':
-      return change.record.clientId;
-    case 'resource_server':
-      return change.record.resourceServerId;
-    case 'signing_key':
-      return change.record.kid;
-    case 'consent':
-      return change.record.consentId;
-    case 'setting':
-      return change.record.name;
-  }
 }

@@ -1,12 +1,11 @@
+import { newSessionColumns, renewedValues, sessionValues } from '../session-values.ts';
 import type { ChangeOf } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { packKey } from './key.ts';
 import { count } from './statements.ts';
 
 const insert = `
-  INSERT INTO sessions (sid, version, user_id, cookie_digest, auth_time, amr, acr, created_at, ip, user_agent,
-    last_seen_at, sso_idle, sso_until, ends_at, ended_at, end_reason)
-  VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  INSERT INTO sessions (version, ${newSessionColumns}) VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
   ON CONFLICT DO NOTHING`;
 const renew = `
   UPDATE sessions SET version = version + 1, cookie_digest = $1, auth_time = $2, amr = $3, acr = $4, ip = $5, user_agent = $6,
@@ -16,23 +15,7 @@ const renew = `
 
 /** Creates a session; false: its sid or its cookie is taken. */
 export async function createSession(connection: Connection, { session }: ChangeOf<'create-session'>): Promise<boolean> {
-  const inserted = await count(connection, insert, [
-    packKey(session.sid),
-    packKey(session.userId),
-    packKey(session.cookieDigest),
-    session.authTime,
-    JSON.stringify(session.amr),
-    session.acr,
-    session.createdAt,
-    session.origin.ip,
-    session.origin.userAgent,
-    session.lastSeenAt,
-    session.ssoIdle,
-    session.ssoUntil,
-    session.endsAt,
-    session.endedAt,
-    session.endReason,
-  ]);
+  const inserted = await count(connection, insert, sessionValues(session, packKey));
   return inserted === 1;
 }
 
@@ -41,19 +24,6 @@ export async function renewSession(
   connection: Connection,
   { sid, expect, renewed }: ChangeOf<'renew-session'>,
 ): Promise<boolean> {
-  const updated = await count(connection, renew, [
-    packKey(renewed.cookieDigest),
-    renewed.authTime,
-    JSON.stringify(renewed.amr),
-    renewed.acr,
-    renewed.origin.ip,
-    renewed.origin.userAgent,
-    renewed.lastSeenAt,
-    renewed.ssoIdle,
-    renewed.ssoUntil,
-    renewed.endsAt,
-    packKey(sid),
-    expect,
-  ]);
+  const updated = await count(connection, renew, [...renewedValues(renewed, packKey), packKey(sid), expect]);
   return updated === 1;
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { audiencesOf, bodyOf, idOf, namesOf } from '../documents.ts';
 import type { ResourceServerRecord, UserRecord } from '../records.ts';
-import { foldName } from '../user-names.ts';
 import type { ChangeOf } from './changes.ts';
 
 /**
@@ -24,18 +24,14 @@ export function prepareDocumentChanges(db: DatabaseSync) {
   );
 
   function takeNames(user: UserRecord): boolean {
-    const username = foldName(user.username);
-    const names = new Set([username]);
-    if (user.email !== undefined) names.add(foldName(user.email));
+    const { username, all } = namesOf(user);
     freeNames.run(user.userId);
-    return [...names].every((name) => takeName.run(name, user.userId, username).changes === 1);
+    return all.every((name) => takeName.run(name, user.userId, username).changes === 1);
   }
 
   function takeAudiences(server: ResourceServerRecord): boolean {
     freeAudiences.run(server.resourceServerId);
-    return [...new Set(server.audiences)].every(
-      (audience) => takeAudience.run(audience, server.resourceServerId).changes === 1,
-    );
+    return audiencesOf(server).every((audience) => takeAudience.run(audience, server.resourceServerId).changes === 1);
   }
 
   function write(change: ChangeOf<'put'>): boolean {
@@ -64,25 +60,4 @@ export function prepareDocumentChanges(db: DatabaseSync) {
       return check.get(change.kind, change.id, change.expect) !== undefined;
     },
   };
-}
-
-function bodyOf(change: ChangeOf<'put'>, version: number): string {
-  return JSON.stringify({ ...change.record, version });
-}
-
-function idOf(change: ChangeOf<'put'>): string {
-  switch (change.kind) {
-    case 'user':
-      return change.record.userId;
-    case 'client':
-      return change.record.clientId;
-    case 'resource_server':
-      return change.record.resourceServerId;
-    case 'signing_key':
-      return change.record.kid;
-    case 'consent':
-      return change.record.consentId;
-    case 'setting':
-      return change.record.name;
-  }
 }

@@ -1,13 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { newSessionColumns, renewedValues, sessionValues } from '../session-values.ts';
 import type { ChangeOf } from './changes.ts';
 import { packKey } from './key.ts';
 
 /** The changes of sessions, but for their ending. */
 export function prepareSessionChanges(db: DatabaseSync) {
   const insert = db.prepare(`
-    INSERT INTO sessions (sid, version, user_id, cookie_digest, auth_time, amr, acr, created_at, ip, user_agent,
-      last_seen_at, sso_idle, sso_until, ends_at, ended_at, end_reason)
-    VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO sessions (version, ${newSessionColumns}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING`);
   const renew = db.prepare(`
     UPDATE sessions SET version = version + 1, cookie_digest = ?1, auth_time = ?2, amr = ?3, acr = ?4, ip = ?5, user_agent = ?6,
@@ -20,41 +19,12 @@ export function prepareSessionChanges(db: DatabaseSync) {
 
   return {
     create({ session }: ChangeOf<'create-session'>): boolean {
-      const result = insert.run(
-        packKey(session.sid),
-        packKey(session.userId),
-        packKey(session.cookieDigest),
-        session.authTime,
-        JSON.stringify(session.amr),
-        session.acr,
-        session.createdAt,
-        session.origin.ip,
-        session.origin.userAgent,
-        session.lastSeenAt,
-        session.ssoIdle,
-        session.ssoUntil,
-        session.endsAt,
-        session.endedAt,
-        session.endReason,
-      );
+      const result = insert.run(...sessionValues(session, packKey));
       return result.changes === 1;
     },
 
     renew({ sid, expect, renewed }: ChangeOf<'renew-session'>): boolean {
-      const result = renew.run(
-        packKey(renewed.cookieDigest),
-        renewed.authTime,
-        JSON.stringify(renewed.amr),
-        renewed.acr,
-        renewed.origin.ip,
-        renewed.origin.userAgent,
-        renewed.lastSeenAt,
-        renewed.ssoIdle,
-        renewed.ssoUntil,
-        renewed.endsAt,
-        packKey(sid),
-        expect,
-      );
+      const result = renew.run(...renewedValues(renewed, packKey), packKey(sid), expect);
       return result.changes === 1;
     },
 
