@@ -1,3 +1,4 @@
+import { emptyAt, filled, type Level } from '../leaking-bucket.ts';
 import type { ChangeOf, SharedChange } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { StartOver } from './failure.ts';
@@ -7,8 +8,6 @@ import type { UndoLog } from './undo-log.ts';
 
 /** A remembered key as it is or will be. */
 type Remembered = { until: number; usedFrom: string | null; isStored: boolean; isChanged: boolean };
-
-type Level = { level: number; at: number; leakPerSecond: number };
 
 /** A bucket as it is or will be; without a level it is to be empty. */
 type Bucket = { now: Level | undefined; isStored: boolean; isChanged: boolean };
@@ -70,13 +69,10 @@ export class ThrottleRows {
     return true;
   }
 
-  fillBucket({ key, add, leakPerSecond, at }: ChangeOf<'fill-bucket'>): boolean {
-    const last = this.#buckets.get(key)?.now ?? { level: 0, at, leakPerSecond };
-    // A node whose clock is behind sees no time pass, and takes none back.
-    const leaked = last.leakPerSecond * Math.max(0, at - last.at);
-    const level = Math.max(0, Math.max(0, last.level - leaked) + add);
-    if (!Number.isFinite(level)) throw new TypeError(`fill-bucket: expected a finite level, got ${level}`);
-    this.#setBucket(key, { level, at: Math.max(at, last.at), leakPerSecond });
+  fillBucket(change: ChangeOf<'fill-bucket'>): boolean {
+    const now = filled(this.#buckets.get(change.key)?.now, change);
+    if (!Number.isFinite(now.level)) throw new TypeError(`fill-bucket: expected a finite level, got ${now.level}`);
+    this.#setBucket(change.key, now);
     return true;
   }
 
@@ -145,8 +141,4 @@ function levelColumns(levels: [string, Level][]): unknown[] {
     levels.map(([, { leakPerSecond }]) => leakPerSecond),
     levels.map(([, level]) => emptyAt(level)),
   ];
-}
-
-function emptyAt({ level, at, leakPerSecond }: Level): number {
-  return leakPerSecond > 0 ? at + level / leakPerSecond : Number.MAX_VALUE;
 }
