@@ -1,5 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
-import type { DocumentKind } from '../records.ts';
+import { HandedOnReadings } from '../readings.ts';
 import { restoreRecordOf, restoreSetting } from '../restore-record.ts';
 import {
   type Appended,
@@ -7,12 +7,7 @@ import {
   type CommitResult,
   type EventFilter,
   type EventRecord,
-  type GrantFilter,
   type NewEvent,
-  type PageRequest,
-  type SessionFilter,
-  type SignInAsked,
-  type StandingAsked,
   type Store,
   type StorePosition,
   StoreUnavailable,
@@ -95,7 +90,7 @@ const whatToDo =
  *
  * Positions only grow. Should the store stand at an earlier one, or in another epoch, than this process has seen, every call from then on throws `StoreWentBack`.
  */
-export class JournaledStore implements Store {
+export class JournaledStore extends HandedOnReadings implements Store {
   readonly clockMs?: () => Promise<number>;
   readonly #store: Store;
   readonly #journal: JournalFile;
@@ -124,6 +119,7 @@ export class JournaledStore implements Store {
     warn: (message: string) => void,
     { mark, isFormer }: { mark: JournalMark | undefined; isFormer: boolean },
   ) {
+    super();
     this.#store = store;
     if (store.clockMs !== undefined) this.clockMs = () => this.#clockOf();
     this.#journal = journal;
@@ -150,75 +146,23 @@ export class JournaledStore implements Store {
     await this.catchUp();
   }
 
-  get<K extends DocumentKind>(kind: K, id: string) {
-    return this.#read().get(kind, id);
-  }
-
-  list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
-    return this.#read().list(kind, page);
-  }
-
-  findUser(name: string) {
-    return this.#read().findUser(name);
-  }
-
-  searchUsers(prefix: string, page: PageRequest) {
-    return this.#read().searchUsers(prefix, page);
-  }
-
-  getSession(sid: string) {
-    return this.#read().getSession(sid);
-  }
-
-  getSignIn(asked: SignInAsked) {
-    return this.#read().getSignIn(asked);
-  }
-
-  listSessions(filter: SessionFilter, page: PageRequest) {
-    return this.#read().listSessions(filter, page);
-  }
-
-  getGrant(grantId: string) {
-    return this.#read().getGrant(grantId);
-  }
-
-  getStanding(asked: StandingAsked) {
-    return this.#read().getStanding(asked);
-  }
-
-  listGrants(filter: GrantFilter, page: PageRequest) {
-    return this.#read().listGrants(filter, page);
-  }
-
-  isRemembered(key: string, now: Seconds) {
-    return this.#read().isRemembered(key, now);
-  }
-
-  rememberedFrom(key: string, now: Seconds) {
-    return this.#read().rememberedFrom(key, now);
-  }
-
-  getBuckets(keys: readonly string[]) {
-    return this.#read().getBuckets(keys);
-  }
-
-  async readEvents(filter: EventFilter) {
-    const store = this.#read();
+  override async readEvents(filter: EventFilter) {
+    const store = this.readings();
     return this.#recent.find(filter) ?? store.readEvents(filter);
   }
 
   findLapsed(now: Seconds, limit: number) {
-    return this.#read().findLapsed(now, limit);
+    return this.readings().findLapsed(now, limit);
   }
 
   sweep(bounds: Parameters<Store['sweep']>[0]): Promise<SweepResult> {
-    return this.#read().sweep(bounds);
+    return this.readings().sweep(bounds);
   }
 
-  async position(): Promise<StorePosition> {
+  override async position(): Promise<StorePosition> {
     // Known before we ask: answers of several connections may overtake each other.
     const known = this.#seen;
-    const position = await this.#read().position();
+    const position = await this.readings().position();
     this.#compare(known, position);
     return position;
   }
@@ -231,7 +175,7 @@ export class JournaledStore implements Store {
 
   async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
     const known = this.#seen;
-    const result = await this.#read().commit(changes, events);
+    const result = await this.readings().commit(changes, events);
     if (result.outcome === 'committed' && hasEnded(changes, events, result)) {
       if (result.appended !== undefined) this.#take(known, result.appended);
       this.#isFlushAsked = true;
@@ -273,12 +217,12 @@ export class JournaledStore implements Store {
   }
 
   async #clockOf(): Promise<number> {
-    const answer = await this.#read().clockMs?.();
+    const answer = await this.readings().clockMs?.();
     if (answer === undefined) throw new TypeError('clockMs: expected a store with a clock');
     return answer;
   }
 
-  #read(): Store {
+  protected override readings(): Store {
     if (this.#wentBack !== undefined) throw this.#wentBack;
     return this.#store;
   }

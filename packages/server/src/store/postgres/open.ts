@@ -1,18 +1,6 @@
 import type { Seconds } from '@tessera/protocol';
-import type { DocumentKind } from '../records.ts';
-import type {
-  Change,
-  CommitResult,
-  EventFilter,
-  GrantFilter,
-  NewEvent,
-  PageRequest,
-  SessionFilter,
-  SignInAsked,
-  StandingAsked,
-  Store,
-  SweepResult,
-} from '../store.ts';
+import { HandedOnReadings } from '../readings.ts';
+import type { Change, CommitResult, NewEvent, Store, SweepResult } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import { CommitSignal } from './commit-signal.ts';
@@ -64,7 +52,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 const watchEveryMs = 250;
 const watchDeafEveryMs = 40;
 
-class PostgresStore implements Store {
+class PostgresStore extends HandedOnReadings implements Store {
   readonly #connection: ConnectionOptions;
   readonly #warn: (message: string) => void;
   readonly #pool: Pool;
@@ -79,6 +67,7 @@ class PostgresStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor({ connectionString, poolSize = 8, schema, warn = () => undefined }: PostgresStoreOptions) {
+    super();
     this.#warn = warn;
     this.#connection = { connectionString, schema };
     this.#pool = openPool(this.#connection, poolSize);
@@ -111,72 +100,12 @@ class PostgresStore implements Store {
     await this.#look();
   }
 
-  async get<K extends DocumentKind>(kind: K, id: string) {
-    return this.#read().get(kind, id);
-  }
-
-  async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
-    return this.#read().list(kind, page);
-  }
-
-  async findUser(name: string) {
-    return this.#read().findUser(name);
-  }
-
-  async searchUsers(prefix: string, page: PageRequest) {
-    return this.#read().searchUsers(prefix, page);
-  }
-
-  async getSession(sid: string) {
-    return this.#read().getSession(sid);
-  }
-
-  async getSignIn(asked: SignInAsked) {
-    return this.#read().getSignIn(asked);
-  }
-
-  async listSessions(filter: SessionFilter, page: PageRequest) {
-    return this.#read().listSessions(filter, page);
-  }
-
-  async getGrant(grantId: string) {
-    return this.#read().getGrant(grantId);
-  }
-
-  async getStanding(asked: StandingAsked) {
-    return this.#read().getStanding(asked);
-  }
-
-  async listGrants(filter: GrantFilter, page: PageRequest) {
-    return this.#read().listGrants(filter, page);
-  }
-
-  async isRemembered(key: string, now: Seconds) {
-    return this.#read().isRemembered(key, now);
-  }
-
-  async rememberedFrom(key: string, now: Seconds) {
-    return this.#read().rememberedFrom(key, now);
-  }
-
-  async getBuckets(keys: readonly string[]) {
-    return this.#read().getBuckets(keys);
-  }
-
-  async readEvents(filter: EventFilter) {
-    return this.#read().readEvents(filter);
-  }
-
-  async position() {
-    return this.#read().position();
-  }
-
   async findLapsed(now: Seconds, limit: number) {
-    return this.#read().findLapsed(now, limit);
+    return this.readings().findLapsed(now, limit);
   }
 
   async clockMs() {
-    return this.#read().clockMs();
+    return this.readings().clockMs();
   }
 
   onEvents(listener: () => void): () => void {
@@ -198,7 +127,7 @@ class PostgresStore implements Store {
 
   async sweep(bounds: SweepBounds): Promise<SweepResult> {
     // Events are swept by position: those that have none yet get theirs first.
-    await this.#read().position();
+    await this.readings().position();
     return sweep(this.#pool, bounds);
   }
 
@@ -215,7 +144,7 @@ class PostgresStore implements Store {
     await Promise.all([this.#pool.end(), this.#writerPool.end()]);
   }
 
-  #read(): Reader {
+  protected override readings(): Reader {
     if (this.#closing !== undefined) throw new StoreUnavailable('the store is closed');
     return this.#reader;
   }

@@ -1,6 +1,7 @@
 import type { Seconds } from '@tessera/protocol';
 import { AskedTogether } from '../asked-together.ts';
 import { pageOf } from '../pages.ts';
+import type { Readings } from '../readings.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -42,7 +43,7 @@ const selectBuckets = `
   SELECT a.ordinal, b.level, b.at, b.leak_per_second FROM unnest($1::bytea[]) WITH ORDINALITY AS a(key, ordinal) JOIN buckets b USING (key)`;
 
 /** The reading half of the store. The server shows a commit only once it is on its disk, so it sees only durable data. */
-export class Reader {
+export class Reader implements Readings {
   readonly statements: Statements;
   readonly #lapsed: LapsedScan;
   readonly #standing: StandingReader;

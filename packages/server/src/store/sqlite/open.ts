@@ -4,21 +4,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Seconds } from '@tessera/protocol';
 import { grantsEndedAt } from '../ending-events.ts';
-import type { DocumentKind } from '../records.ts';
-import type {
-  Change,
-  CommitResult,
-  Ending,
-  EventFilter,
-  GrantFilter,
-  NewEvent,
-  PageRequest,
-  SessionFilter,
-  SignInAsked,
-  StandingAsked,
-  Store,
-  SweepResult,
-} from '../store.ts';
+import { HandedOnReadings } from '../readings.ts';
+import type { Change, CommitResult, Ending, NewEvent, Store, SweepResult } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { CheckpointerOptions } from './checkpointer.ts';
 import { openConnection } from './connection.ts';
@@ -68,7 +55,7 @@ const checkpointerRestartsAfterMs = 5000;
 // A sweep removes this many rows at a time, so that commits get between.
 const sweepSlice = 500;
 
-class SqliteStore implements Store {
+class SqliteStore extends HandedOnReadings implements Store {
   readonly #options: SqliteStoreOptions;
   readonly #privateFolder: string | undefined;
   readonly #writer: GroupCommit;
@@ -83,6 +70,7 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteStoreOptions, privateFolder: string | undefined) {
+    super();
     this.#options = options;
     this.#privateFolder = privateFolder;
     this.#writer = new GroupCommit(
@@ -115,68 +103,8 @@ class SqliteStore implements Store {
     this.#seen = this.#dataVersion();
   }
 
-  async get<K extends DocumentKind>(kind: K, id: string) {
-    return this.#read().get(kind, id);
-  }
-
-  async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
-    return this.#read().list(kind, page);
-  }
-
-  async findUser(name: string) {
-    return this.#read().findUser(name);
-  }
-
-  async searchUsers(prefix: string, page: PageRequest) {
-    return this.#read().searchUsers(prefix, page);
-  }
-
-  async getSession(sid: string) {
-    return this.#read().getSession(sid);
-  }
-
-  async getSignIn(asked: SignInAsked) {
-    return this.#read().getSignIn(asked);
-  }
-
-  async listSessions(filter: SessionFilter, page: PageRequest) {
-    return this.#read().listSessions(filter, page);
-  }
-
-  async getGrant(grantId: string) {
-    return this.#read().getGrant(grantId);
-  }
-
-  async getStanding(asked: StandingAsked) {
-    return this.#read().getStanding(asked);
-  }
-
-  async listGrants(filter: GrantFilter, page: PageRequest) {
-    return this.#read().listGrants(filter, page);
-  }
-
-  async isRemembered(key: string, now: Seconds) {
-    return this.#read().isRemembered(key, now);
-  }
-
-  async rememberedFrom(key: string, now: Seconds) {
-    return this.#read().rememberedFrom(key, now);
-  }
-
-  async getBuckets(keys: readonly string[]) {
-    return this.#read().getBuckets(keys);
-  }
-
-  async readEvents(filter: EventFilter) {
-    return this.#read().readEvents(filter);
-  }
-
-  async position() {
-    return this.#read().position();
-  }
-
   async findLapsed(now: Seconds, limit: number) {
-    return this.#read().findLapsed(now, limit, async (task) => {
+    return this.readings().findLapsed(now, limit, async (task) => {
       const outcome = await this.#writer.submit(task);
       if (outcome !== 0 && ('looked' in outcome || 'isFilled' in outcome)) return outcome;
       throw new TypeError('the writer answered a look with a commit');
@@ -232,7 +160,7 @@ class SqliteStore implements Store {
     if (this.#privateFolder !== undefined) removePrivateFolder(this.#privateFolder);
   }
 
-  #read(): Reader {
+  protected override readings(): Reader {
     if (this.#reader === undefined || this.#closing !== undefined) throw new StoreUnavailable('the store is closed');
     return this.#reader;
   }
@@ -249,7 +177,7 @@ class SqliteStore implements Store {
 
   #dataVersion(): number {
     try {
-      return this.#read().dataVersion();
+      return this.readings().dataVersion();
     } catch (error) {
       // A store that is away for a moment has nothing to tell; anything else is a bug.
       if (error instanceof StoreUnavailable) return this.#seen;

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Seconds } from '@tessera/protocol';
 import { AskedTogether } from '../asked-together.ts';
 import { pageOf } from '../pages.ts';
+import type { Readings } from '../readings.ts';
 import type {
   BucketRecord,
   DocumentKind,
@@ -42,7 +43,7 @@ const highest = '\u{10FFFF}';
  * The reading half of the store, on a connection of the calling thread: a look-up takes microseconds, less than asking another thread. What
  * could take long is done in slices. It sees only durable data, see `openConnection`.
  */
-export class Reader {
+export class Reader implements Readings {
   readonly #db: DatabaseSync;
   readonly #statements: Statements;
   readonly #lapsed: LapsedScan;
@@ -60,7 +61,7 @@ export class Reader {
     this.#signIns = new AskedTogether((batch) => signIns.getSignIns(batch));
   }
 
-  get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
+  async get<K extends DocumentKind>(kind: K, id: string): Promise<Documents[K] | undefined> {
     const row = this.#statements.one<{ body: string }>(
       'SELECT body FROM documents WHERE kind = ? AND id = ?',
       kind,
@@ -69,7 +70,7 @@ export class Reader {
     return row && (JSON.parse(row.body) as Documents[K]);
   }
 
-  list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }): Page<Documents[K]> {
+  async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }): Promise<Page<Documents[K]>> {
     const prefix = page.prefix ?? '';
     const rows = this.#statements.all<{ id: string; body: string }>(
       'SELECT id, body FROM documents WHERE kind = ? AND id >= ? AND id < ? AND id > ? ORDER BY id LIMIT ?',
@@ -87,7 +88,7 @@ export class Reader {
     );
   }
 
-  findUser(name: string): UserRecord | undefined {
+  async findUser(name: string): Promise<UserRecord | undefined> {
     const row = this.#statements.one<{ body: string }>(
       "SELECT body FROM user_names CROSS JOIN documents ON kind = 'user' AND id = user_id WHERE name = ?",
       foldName(name),
@@ -95,7 +96,7 @@ export class Reader {
     return row && (JSON.parse(row.body) as UserRecord);
   }
 
-  searchUsers(prefix: string, page: PageRequest): Page<UserRecord> {
+  async searchUsers(prefix: string, page: PageRequest): Promise<Page<UserRecord>> {
     const from = foldName(prefix);
     // A user whose username and address both match is listed once, by the username.
     const rows = this.#statements.all<{ name: string; body: string }>(
@@ -115,9 +116,8 @@ export class Reader {
     );
   }
 
-  getSession(sid: string): SessionRecord | undefined {
-    const row = this.#statements.one<SessionRow>('SELECT * FROM sessions WHERE sid = ?', packKey(sid));
-    return row && toSession(row);
+  async getSession(sid: string): Promise<SessionRecord | undefined> {
+    return this.#sessionOf(sid);
   }
 
   getSignIn(asked: SignInAsked): Promise<SignIn> {
@@ -128,7 +128,7 @@ export class Reader {
     return listSessions(this.#statements, filter, page);
   }
 
-  getGrant(grantId: string): GrantRecord | undefined {
+  async getGrant(grantId: string): Promise<GrantRecord | undefined> {
     return this.#standing.getGrant(grantId);
   }
 
@@ -140,11 +140,11 @@ export class Reader {
     return listGrants(this.#statements, filter, page);
   }
 
-  isRemembered(key: string, now: Seconds): boolean {
+  async isRemembered(key: string, now: Seconds): Promise<boolean> {
     return this.#standing.isRemembered(key, now);
   }
 
-  rememberedFrom(key: string, now: Seconds): Origin | undefined {
+  async rememberedFrom(key: string, now: Seconds): Promise<Origin | undefined> {
     const row = this.#statements.one<{ used_from: string | null }>(
       'SELECT used_from FROM remembered WHERE key = ? AND until > ?',
       key,
@@ -153,7 +153,7 @@ export class Reader {
     return typeof row?.used_from === 'string' ? (JSON.parse(row.used_from) as Origin) : undefined;
   }
 
-  getBuckets(keys: readonly string[]): BucketRecord[] {
+  async getBuckets(keys: readonly string[]): Promise<BucketRecord[]> {
     return keys.flatMap((key) => {
       const row = this.#statements.one<BucketRecord>(
         'SELECT key, level, at, leak_per_second AS leakPerSecond FROM buckets WHERE key = ?',
@@ -167,7 +167,7 @@ export class Reader {
     return readEvents(this.#statements, filter);
   }
 
-  position(): StorePosition {
+  async position(): Promise<StorePosition> {
     return { ...readPosition(this.#statements) };
   }
 
@@ -178,8 +178,8 @@ export class Reader {
   ): Promise<{ sessions: SessionRecord[]; grants: GrantRecord[] }> {
     const { sids, grantIds } = await this.#lapsed.find(now, limit, ask);
     return {
-      sessions: sids.flatMap((sid) => this.getSession(sid) ?? []),
-      grants: grantIds.flatMap((grantId) => this.getGrant(grantId) ?? []),
+      sessions: sids.flatMap((sid) => this.#sessionOf(sid) ?? []),
+      grants: grantIds.flatMap((grantId) => this.#standing.getGrant(grantId) ?? []),
     };
   }
 
@@ -194,5 +194,10 @@ export class Reader {
     } catch (error) {
       throw asStoreFailure(error);
     }
+  }
+
+  #sessionOf(sid: string): SessionRecord | undefined {
+    const row = this.#statements.one<SessionRow>('SELECT * FROM sessions WHERE sid = ?', packKey(sid));
+    return row && toSession(row);
   }
 }
