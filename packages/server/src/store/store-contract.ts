@@ -575,6 +575,8 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const moved = (await store.getStanding(asked)).grant;
       assert.deepEqual([moved?.generation, moved?.sealKeyId, moved?.lastOrigin], [2, 'k2', elsewhere]);
 
+      // Read once more, so that the user is at hand beside the grant.
+      assert.deepEqual((await store.getStanding(asked)).user, user);
       const disabled = { ...user, disabled: true };
       await other.commit([
         { change: 'put', kind: 'user', expect: 1, record: disabled },
@@ -953,11 +955,14 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const { grantId, clientId } = grant;
       const secretDigest = grant.secretDigest!;
       const other = await newGrant(store, session, { clientId: 'cli' });
-      const end = async (proof: { clientId: string; secretDigest: string }) =>
-        (await committed(store, [endGrants({ grantId, proof })])).grantIds;
-      assert.deepEqual(await end({ clientId: 'cli', secretDigest }), []);
-      assert.deepEqual(await end({ clientId, secretDigest: other.secretDigest! }), []);
-      assert.deepEqual(await end({ clientId: '', secretDigest: '' }), []);
+      const end = async (proof: { clientId: string; secretDigest: string }, beside: Change[] = []) =>
+        (await committed(store, [...beside, endGrants({ grantId, proof })])).grantIds;
+      // An ending that is all of its commit may go another way than one beside other changes.
+      for (const beside of [[], [{ change: 'empty-bucket', key: 'any' } as const]]) {
+        assert.deepEqual(await end({ clientId: 'cli', secretDigest }, beside), []);
+        assert.deepEqual(await end({ clientId, secretDigest: other.secretDigest! }, beside), []);
+        assert.deepEqual(await end({ clientId: '', secretDigest: '' }, beside), []);
+      }
       assert.deepEqual(await store.getGrant(grantId), grant);
       assert.deepEqual(await store.readEvents({ limit: 9 }), []);
       assert.deepEqual(await end({ clientId, secretDigest }), [grantId]);
@@ -1293,6 +1298,24 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         // Lapsed, it is as good as a new one.
         await committed(store, [proof('proof:0', now + 60), rotate({ grantId }, 2, { at: now + 60 })]);
         assert.equal(await store.isRemembered('proof:0', now + 119), true);
+      },
+    );
+
+    on(
+      'a proof that is still remembered rotates nothing, also beside one that came when it had lapsed',
+      async ({ store }) => {
+        const session = await newSession(store);
+        const [early, late] = [sampleGrant(session), sampleGrant(session)];
+        await committed(store, [
+          { change: 'create-grant', grant: early },
+          { change: 'create-grant', grant: late },
+          { change: 'remember', key: 'proof:spent', now, until: now + 5 },
+        ]);
+        const use = (grant: GrantRecord, key: string, at: number) =>
+          store.commit([{ change: 'remember', key, now: at, until: at + 60 }, rotate(grant, 1, { at })]);
+        const results = await Promise.all([use(early, 'proof:spent', now + 4), use(late, 'proof:late', now + 6)]);
+        assert.deepEqual(results, [{ outcome: 'conflict', change: 0 }, nothingEnded]);
+        assert.equal((await store.getGrant(early.grantId))?.generation, 1);
       },
     );
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { sampleEnding, sampleTime } from '../sample-records.ts';
+import { sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change } from '../store.ts';
 import { openSqliteStore } from './open.ts';
 import { migrations } from './schema.ts';
@@ -38,6 +38,28 @@ test('D10 what a file of version 1 holds is found, and what a process of version
     old.prepare(`SELECT count(*) AS n FROM ${table} WHERE ended_at IS NOT NULL`).get()?.n;
   assert.deepEqual([ended('sessions'), ended('grant_state')], [40_050, 40_050]);
   old.close();
+  await store.close();
+});
+
+test('D6 what ended leaves no entry behind once its moment has come', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tessera-due-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'store.db');
+  const store = await openSqliteStore({ file });
+  const session = sampleSession();
+  const grant = sampleGrant(session);
+  await store.commit([
+    { change: 'create-session', session },
+    { change: 'create-grant', grant },
+    { change: 'end-sessions', where: { sid: session.sid }, offline: true, ending: sampleEnding() },
+  ]);
+  const look = new DatabaseSync(file, { readOnly: true });
+  const entries = () =>
+    look.prepare('SELECT (SELECT count(*) FROM sessions_due) + (SELECT count(*) FROM grants_due) AS n').get()?.n;
+  assert.notEqual(entries(), 0);
+  assert.deepEqual(await store.findLapsed(Math.max(session.endsAt, grant.endsAt), 10), { sessions: [], grants: [] });
+  assert.equal(entries(), 0);
+  look.close();
   await store.close();
 });
 
