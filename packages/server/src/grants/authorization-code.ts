@@ -133,7 +133,7 @@ async function createGrant(context: Context, request: TokenRequest, code: Author
   const plan = await planIssue(context, request, code, user);
   if (plan.kind === 'refuse') return plan;
   const secret = context.random(grantSecretBytes);
-  const grant = newGrant(context, request, code, session, plan, secret, now);
+  const grant = newGrant(context, request, { code, session, plan, secret, now });
   const memory: Change[] = request.dpop.kind === 'proof' ? [request.dpop.remember] : [];
   // A consent withdrawn at this very moment ends the grants it finds; one created after that would be an orphan.
   const consented: Change[] = consent
@@ -172,12 +172,9 @@ async function createGrant(context: Context, request: TokenRequest, code: Author
 function newGrant(
   context: Context,
   request: TokenRequest,
-  code: AuthorizationCode,
-  session: SessionRecord,
-  plan: IssuePlan,
-  secret: Uint8Array,
-  now: Seconds,
+  birth: { code: AuthorizationCode; session: SessionRecord; plan: IssuePlan; secret: Uint8Array; now: Seconds },
 ): GrantRecord {
+  const { code, session, plan, secret, now } = birth;
   const { client, input } = request;
   const refreshes = strategies[client.strategy].refreshes && client.grantTypes.includes('refresh_token');
   const limits = grantLimits(context.config, client, code.kind, session.endsAt, now);

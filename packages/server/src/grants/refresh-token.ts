@@ -73,18 +73,21 @@ async function judgeOnce(context: Context, request: TokenRequest, presented: Ref
   const found = { presented: presented as RefreshToken, grant: grant as GrantRecord, user: user as UserRecord };
   const plan = await planIssue(context, request, found.grant, found.user);
   if (plan.kind === 'refuse') return plan;
-  return commitAndIssue(context, request, verdict.verdict, found, plan, now);
+  return commitAndIssue(context, request, plan, { ...found, verdict: verdict.verdict, now });
 }
 
-async function commitAndIssue(
-  context: Context,
-  request: TokenRequest,
-  verdict: 'resume' | 'rotate' | 'reissue' | 'replay',
-  { presented, grant, user }: { presented: RefreshToken; grant: GrantRecord; user: UserRecord },
-  plan: IssuePlan,
-  now: Seconds,
-) {
-  const written = await useOf(context, request, verdict, { grant, presented }, now);
+/** A use of a refresh token that was found good. */
+type Use = {
+  verdict: 'resume' | 'rotate' | 'reissue' | 'replay';
+  presented: RefreshToken;
+  grant: GrantRecord;
+  user: UserRecord;
+  now: Seconds;
+};
+
+async function commitAndIssue(context: Context, request: TokenRequest, plan: IssuePlan, use: Use) {
+  const { presented, grant, user, now } = use;
+  const written = await useOf(context, request, use);
   const result = await commitUnlessEmpty(context, written.changes, written.events);
   if (result.outcome === 'conflict')
     return written.changes[result.change] === dpopMemory(request)
@@ -101,13 +104,7 @@ async function commitAndIssue(
 }
 
 /** What the verdict writes, and the grant as it is afterwards. */
-async function useOf(
-  context: Context,
-  request: TokenRequest,
-  verdict: 'resume' | 'rotate' | 'reissue' | 'replay',
-  { grant, presented }: { grant: GrantRecord; presented: RefreshToken },
-  now: Seconds,
-) {
+async function useOf(context: Context, request: TokenRequest, { verdict, grant, presented, now }: Use) {
   const memory = dpopMemory(request);
   const changes: Change[] = memory ? [memory] : [];
   const { grantId } = grant;

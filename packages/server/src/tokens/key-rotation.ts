@@ -83,12 +83,12 @@ export async function readSigningKeys(store: Store): Promise<SigningKeyRecord[]>
  * at the same time one replaces them: the others read again and find them replaced.
  */
 export async function replaceMuteKeys(workshop: KeyWorkshop, actor: Actor): Promise<void> {
-  await changeKeys(workshop, async (keys, changes, events) => {
+  await changeKeys(workshop, async (draft) => {
     const mute = signingAlgorithms.filter((algorithm) => {
-      const current = keys.find((key) => key.algorithm === algorithm && key.state === 'current');
+      const current = draft.keys.find((key) => key.algorithm === algorithm && key.state === 'current');
       return current === undefined || isUnderRefused(workshop, current);
     });
-    await addRotation(workshop, mute, true, actor, keys, changes, events);
+    await addRotation(workshop, { algorithms: mute, atOnce: true, actor }, draft);
   });
 }
 
@@ -102,19 +102,13 @@ export async function rotateByCommand(
   atOnce: boolean,
   actor: Actor,
 ): Promise<void> {
-  await changeKeys(workshop, (keys, changes, events) =>
-    addRotation(workshop, algorithms, atOnce, actor, keys, changes, events),
-  );
+  await changeKeys(workshop, (draft) => addRotation(workshop, { algorithms, atOnce, actor }, draft));
 }
 
 async function addRotation(
   workshop: KeyWorkshop,
-  algorithms: readonly SigningAlgorithm[],
-  atOnce: boolean,
-  actor: Actor,
-  keys: readonly SigningKeyRecord[],
-  changes: Change[],
-  events: NewEvent[],
+  { algorithms, atOnce, actor }: { algorithms: readonly SigningAlgorithm[]; atOnce: boolean; actor: Actor },
+  { keys, changes, events }: KeysDraft,
 ): Promise<void> {
   const now = workshop.now();
   for (const algorithm of algorithms) {
@@ -147,7 +141,7 @@ export async function revokeSigningKey(
   actor: Actor,
 ): Promise<boolean> {
   let found = false;
-  await changeKeys(workshop, async (keys, changes, events) => {
+  await changeKeys(workshop, async ({ keys, changes, events }) => {
     const key = keys.find((one) => one.kid === kid);
     found = key !== undefined;
     if (!key || key.state === 'revoked') return;
@@ -168,15 +162,15 @@ export async function revokeSigningKey(
   return found;
 }
 
-async function changeKeys(
-  workshop: KeyWorkshop,
-  decide: (keys: SigningKeyRecord[], changes: Change[], events: NewEvent[]) => Promise<void>,
-): Promise<void> {
+/** The keys as they are, and what is to become of them. */
+type KeysDraft = { keys: readonly SigningKeyRecord[]; changes: Change[]; events: NewEvent[] };
+
+async function changeKeys(workshop: KeyWorkshop, decide: (draft: KeysDraft) => Promise<void>): Promise<void> {
   for (;;) {
     const guard = await workshop.store.get('setting', keySetting);
     const changes: Change[] = [guardChange(guard?.version)];
     const events: NewEvent[] = [];
-    await decide(await readSigningKeys(workshop.store), changes, events);
+    await decide({ keys: await readSigningKeys(workshop.store), changes, events });
     if (changes.length === 1 || (await workshop.store.commit(changes, events)).outcome === 'committed') return;
   }
 }
