@@ -34,7 +34,7 @@ const borders: { from: RegExp; notTo: RegExp; because: string }[] = [
   },
   {
     from: /^packages\/server\/src\/sessions\//,
-    notTo: /^packages\/server\/src\/(http|endpoints|grants|authorize|admin|pages|cli|store\/sqlite)\//,
+    notTo: /^packages\/server\/src\/(http|endpoints|grants|authorize|admin|pages|cli|store\/sqlite|store\/postgres)\//,
     because: 'the heart decides without HTTP and without an engine',
   },
   {
@@ -49,7 +49,7 @@ const borders: { from: RegExp; notTo: RegExp; because: string }[] = [
   },
   {
     from: /^packages\/server\/src\/(?!server\.ts|cli\/|store\/)/,
-    notTo: /^packages\/server\/src\/store\/sqlite\//,
+    notTo: /^packages\/server\/src\/store\/(sqlite|postgres)\//,
     because: 'only the server and the commands choose an engine',
   },
   {

@@ -1,5 +1,5 @@
 import { isLoopbackHost } from '@tessera/protocol';
-import { splitHosts } from '../store/postgres/hosts.ts';
+import { splitHosts } from '../store/database-hosts.ts';
 import { concealed, given } from './problem.ts';
 
 /**

@@ -20,8 +20,8 @@ import type { Input, Output } from './message.ts';
 export type Routed = { feed: RevocationFeed; isDraining: () => boolean };
 
 /**
- * One route. `cors`: any origin may read it from script, since it takes no cookies. `page`: a person sees it, so refusals are pages. `methods`: what the route
- * takes; it answers others itself. `isPlain`: it is answered without anything the store holds, also while the store is away.
+ * One route. `cors`: any origin may read it from script, since it takes no cookies. `page`: a person sees it, so refusals are pages.
+ * `isPlain`: it is answered without anything the store holds, also while the store is away.
  */
 export type Route = {
   path: string;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { signingKeysIn } from '../store/open-store.ts';
 import type { SigningKeyRecord } from '../store/records.ts';
 import { RootKeyError } from './root-key-file.ts';
 import type { RootKeys } from './root-keys.ts';
@@ -16,8 +17,7 @@ export async function assertRootKeysAtHand(
 ): Promise<void> {
   const file = join(data, 'root-keys.json');
   if (store === undefined || env.TESSERA_ROOT_KEYS || existsSync(file)) return;
-  const { inspectPostgres } = await import('../store/postgres/inspect.ts');
-  if ((await inspectPostgres(store)).signingKeys.length === 0) return;
+  if ((await signingKeysIn(store)).length === 0) return;
   throw new RootKeyError(
     `the database belongs to servers whose root keys are not here; copy their root-keys.json to ${file}, or set TESSERA_ROOT_KEYS`,
   );

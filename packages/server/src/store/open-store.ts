@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type JournaledStore, openJournaledStore } from './journal/journaled-store.ts';
+import type { SigningKeyRecord } from './records.ts';
 import { openSqliteStore } from './sqlite/open.ts';
 import type { Store } from './store.ts';
 
@@ -37,4 +38,10 @@ export async function openBareStore({ data, store }: StoreLocation, warn: (messa
   if (store === undefined) return openSqliteStore({ file: storeFile(data) });
   const { openPostgresStore } = await import('./postgres/open.ts');
   return openPostgresStore({ connectionString: store, warn });
+}
+
+/** The signing keys that the database of that URL holds; none where no store was made yet. Looks without changing anything, and throws as `openBareStore` does. */
+export async function signingKeysIn(store: string): Promise<SigningKeyRecord[]> {
+  const { inspectPostgres } = await import('./postgres/inspect.ts');
+  return (await inspectPostgres(store)).signingKeys;
 }

@@ -1,8 +1,8 @@
 import pg from 'pg';
+import { firstOf, splitHosts } from '../database-hosts.ts';
 import { StoreUnavailable } from '../store.ts';
 import { clientConfig } from './client-config.ts';
 import { asStoreFailure, isLost } from './failure.ts';
-import { firstOf, splitHosts } from './hosts.ts';
 import { type Pooling, TransactionConnection } from './pooling.ts';
 import { detectPooling } from './pooling-detection.ts';
 

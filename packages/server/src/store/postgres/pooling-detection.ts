@@ -1,8 +1,8 @@
 import pg from 'pg';
+import { firstOf, splitHosts } from '../database-hosts.ts';
 import { StoreNotUsable } from '../store-not-usable.ts';
 import { clientConfig } from './client-config.ts';
 import { asStoreFailure } from './failure.ts';
-import { firstOf, splitHosts } from './hosts.ts';
 import type { Pooling } from './pooling.ts';
 
 // A pooler of transactions gives itself away in nearly every round; only other clients that cut in can hide it in one.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { splitHosts } from './hosts.ts';
+import { splitHosts } from './database-hosts.ts';
 
 test('a connection string that names several hosts is one for each, in their order', () => {
   const cases: [string, string[]][] = [
