@@ -1,4 +1,4 @@
-// Runs the tests: all of them, or those of the folders and files named. Says loudly what it skips.
+// Runs the tests: all of them, or those of the folders and files named; of a package the quick ones. Says loudly what it skips.
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -16,8 +16,13 @@ if (files.length === 0) {
   console.error(`expected test files below ${named.join(', ')}; found none`);
   process.exit(2);
 }
-// A package's own tests are for every save; what needs a browser runs with the whole.
-const chosen = named.length === 0 ? files : files.filter((file) => !isSlow(file) || named.includes(file));
+// A package's own tests are for every save; what takes long runs with the whole, or when its file or folder is named.
+const packages = named
+  .map((place) => relative(root, resolve(root, place)))
+  .filter((place) => /^packages(\/\w+)?$/.test(place));
+const chosen = packages.length < named.length || named.length === 0 ? files : files.filter((file) => !isSlow(file));
+if (chosen.length < files.length)
+  console.error(`${files.length - chosen.length} files take long and run with the whole, or when they are named`);
 
 const missing: { what: string; files: string[] }[] = [];
 if (chromiumPath === undefined)
@@ -78,5 +83,5 @@ function findTests(place: string): string[] {
 }
 
 function isSlow(file: string): boolean {
-  return /\.browser\.|crash|lost-power/.test(file);
+  return /\.browser\.|crash|lost-power|store\/postgres\/|migrate-store/.test(file);
 }
