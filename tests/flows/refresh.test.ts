@@ -105,6 +105,27 @@ describe('refreshing', () => {
     assert.equal(Number(after.iat), Number(before.iat) + 5);
   });
 
+  it('D7 D6 a client that goes to and fro between two places is told of once an hour, and refreshes all the same', async () => {
+    const [here, there] = [{ 'user-agent': 'here' }, { 'user-agent': 'there' }];
+    const tokens = await fresh(here);
+    const grantId = claimsOf(tokens.access_token).grant_id as string;
+    const changes = async () =>
+      (await test.store.readEvents({ types: ['grant.origin_changed'], grantId, limit: 9 })).length;
+    let token = tokens.refresh_token;
+    const useFrom = async (headers: Record<string, string>) => {
+      const { status, body } = await refresh(test, token, headers);
+      assert.equal(status, 200);
+      token = String(body.refresh_token);
+    };
+    for (const place of [there, here, there]) await useFrom(place);
+    test.advance(3599);
+    await useFrom(here);
+    assert.equal(await changes(), 1);
+    test.advance(1);
+    await useFrom(there);
+    assert.equal(await changes(), 2);
+  });
+
   it('A14 verdict unknown: what this server did not seal is refused, whatever is changed in it, and ends nothing', async () => {
     const tokens = await fresh();
     const token = tokens.refresh_token;

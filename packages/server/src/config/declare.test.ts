@@ -9,6 +9,7 @@ import { Passwords } from '../secrets/password.ts';
 import { systemRandom } from '../secrets/random.ts';
 import { type RootKey, RootKeys } from '../secrets/root-keys.ts';
 import { unseal } from '../secrets/sealed.ts';
+import { rememberRemoved } from '../sessions/removed-client.ts';
 import type { ClientRecord, UserRecord } from '../store/records.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { EventRecord, Store } from '../store/store.ts';
@@ -201,6 +202,17 @@ describe('a client of the file', () => {
     const last = (await events()).at(-1);
     assert.equal(last?.type, 'client.changed');
     assert.deepEqual(last?.data, { changed: ['name', 'scopes'], by: 'configuration file' });
+  });
+
+  test('A13 that was removed and is named again begins in the epoch that cut it off: what was issued before stays dead', async () => {
+    await apply(full);
+    const { version, clientId, epoch } = await client('web');
+    await store.commit([
+      { change: 'remove', kind: 'client', id: clientId, expect: version },
+      await rememberRemoved(store, { clientId, epoch: epoch + 1 }),
+    ]);
+    assert.deepEqual((await apply(full)).clients.created, ['web']);
+    assert.equal((await client('web')).epoch, epoch + 1);
   });
 
   test('with a new secret accepts that one alone', async () => {
