@@ -18,7 +18,7 @@ const slice = 200;
 const keepEndedFor = 3600;
 
 /** The rotation schedule that the configuration asks for. */
-export async function keyRotationPolicy(context: Context): Promise<KeyRotationPolicy> {
+async function keyRotationPolicy(context: Context): Promise<KeyRotationPolicy> {
   const { keys, lifetimes } = context.config;
   const longestToken = (await tokensUntil(context, 0)) + lifetimes.idToken + largestAllowedSkew;
   // An app hands its ID token back when it signs its user out, long after it expired; with keys that rotate fast, two rounds must do.

@@ -39,7 +39,7 @@ export type DueKind = 'sessions' | 'grants';
 export type Mark = { dueAt: Seconds; id: string };
 
 /** Before all entries. */
-export const firstMark: Mark = { dueAt: Number.MIN_SAFE_INTEGER, id: '' };
+const firstMark: Mark = { dueAt: Number.MIN_SAFE_INTEGER, id: '' };
 
 /** A look at up to `most` entries after a mark that are due at `now`. */
 export type LookBounds = { kind: DueKind; now: Seconds; after: Mark; most: number };

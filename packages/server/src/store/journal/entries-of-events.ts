@@ -22,7 +22,7 @@ export const journaledTypes: readonly EventType[] = [
 ];
 
 /** For how long what never ends by itself is kept: no backup older than this should be restored. 400 days. */
-export const settingsMatterFor: Seconds = 400 * 86_400;
+const settingsMatterFor: Seconds = 400 * 86_400;
 
 // What lapsed by itself is lapsed in every older state too: its limits only ever moved forward.
 const lapses: readonly EndReason[] = ['idle', 'expired'];
