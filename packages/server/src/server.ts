@@ -1,6 +1,5 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
 import { type Logger, pino } from 'pino';
 import type { AdminDoor } from './admin/rest/admin-door.ts';
@@ -15,6 +14,7 @@ import { RefusalJournal } from './events/refusal-journal.ts';
 import { RevocationFeed } from './events/revocation-feed.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { cookieJar } from './http/cookies.ts';
+import { drain } from './http/drain.ts';
 import { fetchDoor } from './http/fetch-door.ts';
 import { nodeDoor } from './http/node-door.ts';
 import { basePath } from './http/page-output.ts';
@@ -62,12 +62,9 @@ export type TesseraServer = {
   listen(): Promise<{ url: string; port: number }>;
   /** Ends what has lapsed now, instead of within two seconds. */
   endLapsed(): Promise<number>;
-  /** Stops taking connections, answers what is under way, closes the store. */
-  close(): Promise<void>;
+  /** Stops taking connections, answers what is under way, closes the store. `lingerMs`: how long idle connections of proxies stay open first, see `drain`; 0 by default. */
+  close(options?: { lingerMs?: number }): Promise<void>;
 };
-
-/** How long, in milliseconds, requests under way may take when the server stops. */
-const drainMs = 10_000;
 
 /** Makes a server: opens the store, applies what the configuration declares, makes or loads the signing keys. The one place that knows every folder. */
 export async function createServer(options: ServerOptions): Promise<TesseraServer> {
@@ -92,6 +89,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   const http = createHttpServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true },
     (request, response) => {
+      if (isDraining) response.shouldKeepAlive = false;
       const answered = isAdmin(request.url ?? '')
         ? adminDoor().then((admin) => admin.listener(request, response))
         : door(request, response);
@@ -110,11 +108,11 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
     },
     listen: () => listen(http, config),
     endLapsed: () => maintenance.endLapsed(),
-    close: async () => {
+    close: async ({ lingerMs = 0 } = {}) => {
       if (isDraining) return;
       isDraining = true;
       feed.close();
-      await drain(http);
+      await drain(http, lingerMs);
       await maintenance.stop();
       await context.refusals.flush();
       context.follower.stop();
@@ -237,15 +235,4 @@ async function listen(http: Server, config: Config): Promise<{ url: string; port
   });
   const bound = (http.address() as AddressInfo).port;
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, port: bound };
-}
-
-async function drain(http: Server): Promise<void> {
-  if (!http.listening) return;
-  const closed = new Promise<void>((resolve) => http.close(() => resolve()));
-  http.closeIdleConnections();
-  const timeout = new AbortController();
-  await Promise.race([closed, sleep(drainMs, undefined, { signal: timeout.signal }).catch(() => undefined)]);
-  timeout.abort();
-  http.closeAllConnections();
-  await closed;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,6 +44,21 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** A connection as a proxy keeps one, for one request after the other. `ask` resolves to what came; the connection's end is an answer too, an empty one. */
+async function keptOpen(port: number): Promise<{ ask(): Promise<string> }> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return {
+    ask: () =>
+      new Promise((resolve) => {
+        socket.once('data', (chunk) => resolve(chunk.toString()));
+        socket.once('error', () => resolve(''));
+        socket.once('close', () => resolve(''));
+        socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      }),
+  };
 }
 
 const exitOf = async (child: ChildProcess): Promise<number | null> => {
@@ -143,8 +158,13 @@ describe('tessera serve', { timeout: 60_000 }, () => {
     assert.match(second.output(), new RegExp(`✗ port ${port} on 127\\.0\\.0\\.1 is in use`));
   });
 
-  test('SIGTERM stops it with exit code 0', async () => {
+  test('SIGTERM stops it with exit code 0; what a proxy sends meanwhile on a connection it kept open is answered', async () => {
+    const connection = await keptOpen(port);
+    assert.match(await connection.ask(), /^HTTP\/1\.1 200 [\s\S]*connection: keep-alive/i);
     running.child.kill('SIGTERM');
+    while (!running.output().includes('Stopping')) await sleep(5);
+    await sleep(100);
+    assert.match(await connection.ask(), /^HTTP\/1\.1 200 [\s\S]*connection: close/i);
     assert.equal(await exitOf(running.child), 0);
     assert.match(running.output(), /Stopped\.\n$/);
   });

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read-config.ts';
 import { type Register, wholeNumber } from './command.ts';
+import { lingerMs } from './linger.ts';
 import { explainListen } from './listen-failure.ts';
 import { count } from './output.ts';
 import type { Terminal } from './terminal.ts';
@@ -74,7 +75,7 @@ async function start(config: Config, terminal: Terminal): Promise<Running> {
   const server = await createServer({ config });
   try {
     const { url } = await server.listen();
-    return { url, stop: () => server.close() };
+    return { url, stop: () => server.close({ lingerMs }) };
   } catch (error) {
     await server.close();
     throw explainListen(error, config);

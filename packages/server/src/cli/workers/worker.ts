@@ -2,6 +2,7 @@ import type { Config } from '../../config/config.ts';
 import type { CollectedMetrics } from '../../metrics.ts';
 import type { TesseraServer } from '../../server.ts';
 import { describeFailure } from '../failure.ts';
+import { lingerMs } from '../linger.ts';
 import { explainListen } from '../listen-failure.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
@@ -42,7 +43,7 @@ async function stop(exitCode = 0): Promise<void> {
   if (isStopping) return;
   isStopping = true;
   // A failure to start was told already.
-  await (await server?.catch(() => undefined))?.close();
+  await (await server?.catch(() => undefined))?.close({ lingerMs });
   process.exit(exitCode);
 }
 
