@@ -231,7 +231,17 @@ describe('the environment and the command line', () => {
 
   test('nothing of the URL of a database enters a message', async () => {
     write('tessera.config.yaml', yaml);
-    for (const wrong of ['mysql://u:pa55word@h/db', 'postgres://u:pa55word/x@h:port/db', 'pa55word']) {
+    const wrongUrls = [
+      'mysql://u:pa55word@h/db',
+      'postgres://u:pa55word/x@h:port/db',
+      'pa55word',
+      // What follows the first @ would be taken for the host.
+      'postgres://u:p@pa55word/x@h/db',
+      'postgres://u:p@pa55word#x@h/db',
+      'postgres://u:p@pa55word?x@h/db',
+      'postgres://u:pa55word@h/db?sslmode=verifyfull',
+    ];
+    for (const wrong of wrongUrls) {
       const found = [
         ...(await problems({ env: { TESSERA_STORE: wrong } })),
         ...(await problems({ overrides: { store: wrong } })),
@@ -242,6 +252,16 @@ describe('the environment and the command line', () => {
         found.join('\n'),
       );
     }
+  });
+
+  test('a URL of a database may hold any character percent-encoded, and any sslmode there is', async () => {
+    write('tessera.config.yaml', yaml);
+    for (const store of [
+      'postgres://u:p%40%2F%3F%23%25@h/db?sslmode=verify-full&sslrootcert=/etc/ca.crt',
+      'postgres://u:p@one:5432,two:5433/db?sslmode=require',
+      'postgresql:///db?user=u&host=/run/postgresql',
+    ])
+      assert.equal((await read({ env: { TESSERA_STORE: store } })).store, store);
   });
 
   test('the command line overrides both', async () => {

@@ -1,5 +1,6 @@
 import { isLoopbackHost } from '@tessera/protocol';
 import { splitHosts } from '../store/database-hosts.ts';
+import { sslModes } from '../store/database-ssl-mode.ts';
 import { concealed, given } from './problem.ts';
 
 /**
@@ -75,9 +76,18 @@ export function storeUrlProblem(text: string): string | undefined {
   const expected = 'expected one such as postgres://user:password@host/database';
   if (!/^postgres(?:ql)?:\/\//.test(text))
     return `is ${concealed(text)} but not the URL of a Postgres database; ${expected}`;
-  return splitHosts(text).every(parse)
+  const urls = splitHosts(text).map(parse);
+  if (!urls.every(isWhole))
+    return `is ${concealed(text)} and no well-formed URL; ${expected}, in which characters such as @, /, ? and # in the password are percent-encoded`;
+  const sslMode = urls[0]?.searchParams.get('sslmode') ?? undefined;
+  return sslMode === undefined || sslModes.includes(sslMode)
     ? undefined
-    : `is ${concealed(text)} and no well-formed URL; ${expected}, in which characters such as @, / and # in the password are percent-encoded`;
+    : `has an sslmode that is none of ${sslModes.join(', ')}`;
+}
+
+/** Whether a URL ends as it should: what stands after an unencoded character of a password would else be taken for the host, and told in messages. */
+function isWhole(url: URL | undefined): boolean {
+  return url !== undefined && url.hash === '' && !`${url.pathname}${url.search}`.includes('@');
 }
 
 function dataImageProblem(text: string): string | undefined {

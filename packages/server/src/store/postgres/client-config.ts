@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { withVerification } from '../database-ssl-mode.ts';
 import { schemaVersion } from './schema.ts';
 
 /** How connections are named at the server, followed by `/` and the schema their code knows: so one sees who is connected. */
@@ -20,7 +21,7 @@ const types = {
 /** How a connection to one host is made; nothing is set on it yet. */
 export function clientConfig(connectionString: string): pg.ClientConfig {
   return {
-    connectionString,
+    connectionString: withVerification(connectionString),
     application_name: `${applicationName}/${schemaVersion}`,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { firstOf, splitHosts } from '../database-hosts.ts';
 import { StoreUnavailable } from '../store.ts';
+import { StoreNotUsable } from '../store-not-usable.ts';
 import { clientConfig } from './client-config.ts';
 import { asStoreFailure, isLost } from './failure.ts';
 import { type Pooling, TransactionConnection } from './pooling.ts';
@@ -152,11 +153,27 @@ export async function inTransaction<T>(pool: Pool, work: (connection: Connection
  */
 export class ServerNotDurable extends StoreUnavailable {}
 
-type ServerSettings = { standby: boolean; sync: string; version: number; fsync: string; full_pages: string };
+type ServerSettings = {
+  standby: boolean;
+  sync: string;
+  version: number;
+  fsync: string;
+  full_pages: string;
+  read_only: boolean;
+  encoding: string;
+};
 
 const serverSettings = `
   SELECT pg_is_in_recovery() AS standby, current_setting('synchronous_commit') AS sync, current_setting('server_version_num')::int AS version,
-    current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages`;
+    current_setting('fsync') AS fsync, current_setting('full_page_writes') AS full_pages,
+    current_setting('default_transaction_read_only') = 'on' AS read_only, current_setting('server_encoding') AS encoding`;
+
+const readOnly =
+  'Postgres: the database lets nothing be written (default_transaction_read_only is on, for the server, the database or the user); set it off where it was set, when whatever it guards is done';
+
+function wrongEncoding(encoding: string): string {
+  return `Postgres: the encoding of the database is ${encoding}, which cannot hold every name; make one with UTF8: createdb --owner=USER --encoding=UTF8 --template=template0 DATABASE`;
+}
 
 function durabilityProblem({ version, fsync, full_pages: fullPages }: ServerSettings): string | undefined {
   if (version < 150_000) return 'Postgres: the server is older than Postgres 15; use 15 or later';
@@ -190,6 +207,9 @@ async function prepare(client: Pick<pg.Client, 'query'>, options: ConnectionOpti
   }
   const { rows } = await client.query<ServerSettings>(serverSettings);
   if (rows[0]!.standby) throw new StoreUnavailable('Postgres: the server is a standby; reads of it would be stale');
+  if (rows[0]!.encoding !== 'UTF8') throw new StoreNotUsable(wrongEncoding(rows[0]!.encoding));
+  // Not overruled: some providers set it when the disk is nearly full, and administrators while they move a database.
+  if (rows[0]!.read_only) throw new StoreUnavailable(readOnly);
   const problem = durabilityProblem(rows[0]!);
   if (problem !== undefined) throw new ServerNotDurable(problem);
   // What is acknowledged is on disk, whatever the database's default; stricter settings stay.
@@ -201,6 +221,7 @@ function settings(set: string, { schema }: ConnectionOptions): string {
     ${set} lock_timeout = ${lockMs};
     ${set} statement_timeout = ${statementMs};
     ${set} idle_in_transaction_session_timeout = ${statementMs};
+    ${set} idle_session_timeout = 0;
     ${set} jit = off;
     ${schema === undefined ? '' : `${set} search_path = ${quoteName(schema)};`}`;
 }

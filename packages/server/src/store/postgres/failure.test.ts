@@ -47,6 +47,21 @@ test('what an operator can do is said with the failure, and nothing of the URL',
     [reported('3D000'), /^Postgres: reported; make that database first \(createdb\)/],
     [reported('42501'), /^Postgres: reported; let that user own the database/],
     [reported('57P03'), /^Postgres: reported$/],
+    [reported('25006'), /; the server is a standby, or default_transaction_read_only is on/],
+    [reported('3F000'), /; make the schema that the user's search_path names/],
+    [new Error('SASL: client password must be a string'), /; the server asks for a password .* PGPASSWORD$/],
+    [new Error('The server does not support SSL connections'), /; let the server speak TLS/],
+    [
+      Object.assign(new Error('unable to verify the first certificate'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }),
+      /; name the authority .*sslrootcert=FILE$/,
+    ],
+    [
+      Object.assign(new Error("ENOENT: no such file or directory, open '/ca.crt'"), {
+        code: 'ENOENT',
+        syscall: 'open',
+      }),
+      /; let this user read the files that the store's URL names/,
+    ],
     [Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), /REFUSED; look whether Postgres runs/],
     // Of a name with several addresses, none of which answers.
     [Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }), /^Postgres: ECONNREFUSED; look whether/],

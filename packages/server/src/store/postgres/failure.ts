@@ -57,7 +57,7 @@ export function asStoreFailure(error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   if (isRefused(error)) return new TypeError(`changes or events that cannot be stored: ${message}`, { cause: error });
   const code = failureCode(error);
-  const advice = adviceOn(code);
+  const advice = adviceOn(error, code);
   // Where a name has several addresses, and none answers, only the code says something.
   const what = message === '' ? code : message;
   return new StoreUnavailable(`Postgres: ${what}${advice === undefined ? '' : `; ${advice}`}`, { cause: error });

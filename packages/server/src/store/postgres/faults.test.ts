@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, NewEvent, Store } from '../store.ts';
+import { inspectPostgres } from './inspect.ts';
 import { openPostgresStore } from './open.ts';
 import { assertHeld, newGrants, rotate, rotateForever, within } from './test-load.ts';
 import {
@@ -378,6 +379,49 @@ test('a server that does not flush is refused', { skip }, async () => {
   await server.stop();
   await assert.rejects(openPostgresStore({ connectionString, schema: 'refused' }), { code: 'store_unavailable' });
   await server.start();
+});
+
+test('a database that cannot hold every name, or lets nothing be written, is refused in words that help', {
+  skip,
+}, async () => {
+  const { connectionString } = server;
+  const databases: [name: string, sql: string, code: string, message: RegExp][] = [
+    [
+      'narrow',
+      "CREATE DATABASE narrow ENCODING 'LATIN1' TEMPLATE template0",
+      'store_not_usable',
+      /encoding of the database is LATIN1.*--encoding=UTF8/,
+    ],
+    [
+      'any_bytes',
+      "CREATE DATABASE any_bytes ENCODING 'SQL_ASCII' TEMPLATE template0",
+      'store_not_usable',
+      /encoding of the database is SQL_ASCII/,
+    ],
+    ['closed', 'CREATE DATABASE closed', 'store_unavailable', /default_transaction_read_only is on.*set it off/],
+  ];
+  for (const [name, sql, code, message] of databases) {
+    await query(connectionString, sql);
+    if (name === 'closed')
+      await query(connectionString, 'ALTER DATABASE closed SET default_transaction_read_only = on');
+    const its = connectionString.replace(':///postgres?', `:///${name}?`);
+    await assert.rejects(openPostgresStore({ connectionString: its }), { code, message });
+    await assert.rejects(inspectPostgres(its), { code, message });
+  }
+});
+
+test("what the database's administrator sets for idle connections ends none of the store's", { skip }, async () => {
+  const { connectionString } = server;
+  await query(connectionString, 'CREATE DATABASE impatient');
+  await query(connectionString, "ALTER DATABASE impatient SET idle_session_timeout = '50ms'");
+  const its = connectionString.replace(':///postgres?', ':///impatient?');
+  const connected =
+    "SELECT array_agg(pid ORDER BY pid)::text AS pids FROM pg_stat_activity WHERE datname = 'impatient'";
+  const store = await openPostgresStore({ connectionString: its });
+  const before = await query(connectionString, connected);
+  await delay(400);
+  assert.deepEqual(await query(connectionString, connected), before);
+  await store.close();
 });
 
 function told(sid: string): NewEvent {
