@@ -198,6 +198,29 @@ describe('where a request comes from', () => {
       assert.equal(createClientAddress(trusted)(peer, header), expected, `${trusted} ${peer} ${header}`);
   });
 
+  it('a header that is ignored is told once, with who sends it, because all behind a proxy would count as one', () => {
+    const told: string[] = [];
+    const address = createClientAddress(['10.0.0.1'], (peer) => told.push(peer));
+    address('10.0.0.1', '203.0.113.1');
+    address('198.51.100.1', undefined);
+    assert.deepEqual(told, []);
+    for (const peer of ['127.0.0.1', '127.0.0.1', '198.51.100.1']) address(peer, '203.0.113.1');
+    assert.deepEqual(told, ['127.0.0.1']);
+  });
+
+  it('the metrics are for this machine, not for whom a proxy on it speaks for, trusted or not', async () => {
+    for (const trustedProxies of [[], ['127.0.0.1']]) {
+      const test = await startTestServer({ listen: true, config: { trustedProxies } });
+      const ask = async (headers: Record<string, string>) =>
+        (await fetch(`${test.issuer}/metrics`, { headers })).status;
+      assert.equal(await ask({}), 200);
+      assert.equal(await ask({ 'x-forwarded-for': '127.0.0.1' }), 200);
+      assert.equal(await ask({ 'x-forwarded-for': '203.0.113.1' }), 401);
+      assert.equal(await ask({ 'x-forwarded-for': '127.0.0.1, 203.0.113.1' }), 401);
+      await test.close();
+    }
+  });
+
   it('an IPv6 source is its /64, in one spelling', () => {
     assert.equal(sourceOf('2001:db8:0:1::1'), sourceOf('2001:0db8:0000:0001:ffff:ffff:ffff:ffff'));
     assert.notEqual(sourceOf('2001:db8:0:1::1'), sourceOf('2001:db8:0:2::1'));

@@ -81,7 +81,13 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   let isDraining = false;
   const routed = { feed, isDraining: () => isDraining };
   const base = basePath(config.issuer);
-  const door = nodeDoor(context, routed, base, createClientAddress(config.trustedProxies));
+  const clientAddress = createClientAddress(config.trustedProxies, (peer) =>
+    context.log.warn(
+      { peer },
+      'X-Forwarded-For comes from an address that is no trusted proxy and is ignored: all behind it count as one when failures are throttled; if it is your proxy, name it in trustedProxies',
+    ),
+  );
+  const door = nodeDoor(context, routed, base, clientAddress);
   const plainFetch = fetchDoor(context, routed, base);
   const adminDoor = adminDoorOnFirstUse(context, base);
   const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);

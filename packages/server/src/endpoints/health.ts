@@ -1,6 +1,6 @@
-import { isLoopbackHost } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
+import { isFromHere } from '../http/client-address.ts';
 import { type Input, json, type Output } from '../http/message.ts';
 import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { StoreWentBack } from '../store/journal/journaled-store.ts';
@@ -28,9 +28,10 @@ export async function readinessEndpoint(context: Context, isDraining: boolean): 
   return canSign ? json(200, { status: 'ready' }) : json(503, { status: 'no signing key' }, { 'retry-after': '5' });
 }
 
-/** The metrics, in the text format of Prometheus: for whoever asks from this machine, and for access tokens of the admin API that may read events. */
+/** The metrics, in the text format of Prometheus: for whoever asks from this machine and not through a proxy on it, and for access tokens of the admin API that may read events. */
 export async function metricsEndpoint(context: Context, input: Input): Promise<Output> {
-  const refusal = isLoopbackHost(input.ip) ? undefined : await refuseStranger(context, input);
+  const isOwn = isFromHere(input.ip, input.headers['x-forwarded-for']);
+  const refusal = isOwn ? undefined : await refuseStranger(context, input);
   if (refusal) return answerRefusal(context, input, 'metrics', refusal);
   return {
     status: 200,

@@ -1,13 +1,15 @@
 import { BlockList, isIP } from 'node:net';
+import { isLoopbackHost } from '@tessera/protocol';
 
 /** Finds a request's real address behind trusted reverse proxies. */
 export type ClientAddress = (peer: string, forwardedFor: string | undefined) => string;
 
 /**
  * Makes the reader of `X-Forwarded-For`: from the right, the first address that is not a trusted proxy. Addresses further left were written by whoever
- * came, and are never believed; without trusted proxies the header is ignored. `trusted`: addresses and CIDR ranges.
+ * came, and are never believed; without trusted proxies the header is ignored. `trusted`: addresses and CIDR ranges. `onStranger`: told once, of the first one whose header is ignored.
  */
-export function createClientAddress(trusted: readonly string[]): ClientAddress {
+export function createClientAddress(trusted: readonly string[], onStranger?: (peer: string) => void): ClientAddress {
+  let tell = onStranger;
   const proxies = new BlockList();
   for (const range of trusted) {
     const [address, prefix] = range.split('/') as [string, string?];
@@ -19,7 +21,12 @@ export function createClientAddress(trusted: readonly string[]): ClientAddress {
     isIP(address) !== 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
   return (peer, forwardedFor) => {
     let address = unmapped(peer);
-    if (trusted.length === 0 || forwardedFor === undefined) return address;
+    if (forwardedFor === undefined) return address;
+    if (!isTrusted(address)) {
+      tell?.(address);
+      tell = undefined;
+      return address;
+    }
     const chain = forwardedFor.split(',').map((part) => unmapped(part.trim()));
     while (isTrusted(address)) {
       const next = chain.pop();
@@ -28,6 +35,12 @@ export function createClientAddress(trusted: readonly string[]): ClientAddress {
     }
     return address;
   };
+}
+
+/** Whether a request comes from this machine, also by what proxies say of it, be they trusted or not. */
+export function isFromHere(ip: string, forwardedFor: string | undefined): boolean {
+  const claimed = forwardedFor?.split(',').map((part) => unmapped(part.trim())) ?? [];
+  return [ip, ...claimed].every((address) => isLoopbackHost(address));
 }
 
 /** The source that failures are counted for: an IPv4 address, or the /64 of an IPv6 one, which is what one subscriber is given. */

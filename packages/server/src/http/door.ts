@@ -75,7 +75,7 @@ async function answerRoute(context: Context, routed: Routed, route: Route, input
     const isKnown = error instanceof StoreUnavailable || error instanceof PasswordQueueFull;
     const detail =
       error instanceof Error
-        ? { message: error.message, stack: error.stack, cause: String(error.cause ?? '') }
+        ? { message: error.message, ...(!isKnown && { stack: error.stack }), cause: String(error.cause ?? '') }
         : { message: String(error) };
     context.log.error(
       { endpoint: route.path, ...detail },
