@@ -82,6 +82,12 @@ async function checkPostgres(terminal: Terminal, url: string): Promise<Omit<Find
       detail: `this clock is ${Math.abs(aheadSeconds).toFixed(1)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} the database's; a server here is not ready`,
       todo: 'set the clock, and keep it right with NTP',
     };
+  if (schema === 0 && mayMakeTables === undefined)
+    return {
+      state: 'wrong',
+      detail: "Postgres answers, and no schema that the user's search_path names is there",
+      todo: 'make it: CREATE SCHEMA … AUTHORIZATION …',
+    };
   if (schema === 0 && !mayMakeTables)
     return {
       state: 'wrong',

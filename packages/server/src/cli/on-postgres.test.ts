@@ -66,6 +66,16 @@ describe('commands on Postgres', { skip: bin === undefined ? howToInstall : fals
     assert.match(refused.err, /permission denied .*; let that user own the database/);
   });
 
+  test('doctor sees that there is no schema to make tables in', async () => {
+    await query(postgres.connectionString, 'CREATE DATABASE pathless');
+    await query(postgres.connectionString, 'ALTER DATABASE pathless SET search_path = elsewhere');
+    const url = postgres.connectionString.replace(':///postgres?', ':///pathless?');
+    const examined = await shell.run(`doctor --store ${url} --data elsewhere`);
+    assert.match(examined.out, /✗ store: .*no schema .*search_path.*\n {4}→ make it: CREATE SCHEMA/);
+    const refused = await shell.run(`user add ada --no-password --store ${url} --data elsewhere`);
+    assert.match(refused.err, /no schema .*; make the schema that the user's search_path names/);
+  });
+
   test('with the root keys of another store are refused, and change nothing', async () => {
     assert.equal((await shell.run('keys rotate --now')).code, 0);
     const before = (await shell.run('keys list --json')).out;

@@ -4,10 +4,10 @@ import { type ConnectionOptions, openClient } from './connection.ts';
 import { asStoreFailure } from './failure.ts';
 import { clockOfServer } from './statements.ts';
 
-/** What a look at the database found. `schema` 0: no store was made there yet; `mayMakeTables`: whether this user may. `clockMs`: its clock, in milliseconds. */
+/** What a look at the database found. `schema` 0: no store was made there yet; `mayMakeTables`: whether this user may; undefined where no schema of its `search_path` is there. `clockMs`: its clock, in milliseconds. */
 export type Inspection = {
   schema: number;
-  mayMakeTables: boolean;
+  mayMakeTables: boolean | undefined;
   latestEventAt: Seconds;
   signingKeys: SigningKeyRecord[];
   clockMs: number;
@@ -26,8 +26,7 @@ export async function inspectPostgres(connectionString: string): Promise<Inspect
         ${clockOfServer} AS clock`,
     );
     const { is_there: isThere, may_make: mayMake, clock: clockMs } = rows[0]!;
-    // Null without any schema to make them in.
-    const mayMakeTables = mayMake === true;
+    const mayMakeTables = mayMake ?? undefined;
     if (!isThere) return { schema: 0, mayMakeTables, latestEventAt: 0, signingKeys: [], clockMs };
     const state = await client.query<{ schema: number; latest: number | null }>(
       'SELECT schema_version AS schema, (SELECT at FROM events ORDER BY position DESC LIMIT 1) AS latest FROM store_state',
