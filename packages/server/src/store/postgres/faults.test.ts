@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, NewEvent, Store } from '../store.ts';
 import { inspectPostgres } from './inspect.ts';
+import { packKey } from './key.ts';
 import { openPostgresStore } from './open.ts';
 import { assertHeld, newGrants, rotate, rotateForever, within } from './test-load.ts';
 import {
@@ -258,6 +259,22 @@ on('a grant that somebody holds for long is unavailable alone', async ({ store, 
   await holder.query('ROLLBACK');
   await holder.end();
   assert.equal((await store.commit([rotate(held, 1)])).outcome, 'committed');
+});
+
+on('a grant that another node uses at this moment rotates, and its proof is not taken for a replay', async (engine) => {
+  const { store, schema } = engine;
+  const [grantId = ''] = await newGrants(store, 1);
+  const node = await connectTo(server, schema);
+  await node.query('BEGIN');
+  await node.query('UPDATE grant_state SET replays = replays + 1 WHERE grant_id = $1', [packKey(grantId)]);
+  const proof: Change = { change: 'remember', key: 'dpop:once', now, until: now + 60 };
+  const rotated = store.commit([proof, rotate(grantId, 1)]);
+  // So long that its row is waited for.
+  await delay(200);
+  await node.query('COMMIT');
+  await node.end();
+  assert.equal((await rotated).outcome, 'committed');
+  assert.deepEqual(await store.commit([proof, rotate(grantId, 2)]), { outcome: 'conflict', change: 0 });
 });
 
 on('ids with characters that Postgres has no text for are unknown, not a failure', async ({ store }) => {

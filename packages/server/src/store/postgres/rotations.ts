@@ -30,10 +30,11 @@ function lockedWith(columns: string, values: string): string {
 const rotateGrants = `${lockedWith('', '')}
   ${rotate} FROM locked WHERE ${isStillAsExpected} RETURNING s.grant_id`;
 
-// With the keys of the proofs they came with. "locked" is read by what follows, else it would not be executed. A key that is remembered already keeps its rotation out.
+// With the keys of the proofs they came with. "locked" is read by what follows, else it would not be executed. A key that is remembered already keeps its rotation out. A row that somebody changed while its
+// lock was waited for lies where the update does not see it yet: its key must not be remembered either, or the next try would take its own proof for a replay.
 const rotateProvedGrants = `${lockedWith(', key, until, used_from', ', $7::bytea[], $8::bigint[], $9::text[]')}, stored AS (
     INSERT INTO remembered AS r (key, until, used_from)
-    SELECT key, until, used_from FROM locked WHERE key IS NOT NULL ORDER BY key
+    SELECT key, until, used_from FROM locked JOIN grant_state s ON ${isStillAsExpected} WHERE key IS NOT NULL ORDER BY key
     ON CONFLICT (key) DO UPDATE SET until = excluded.until, used_from = excluded.used_from WHERE r.until <= $10::bigint
     RETURNING r.key
   )
