@@ -1,4 +1,4 @@
-import { checkPassword, passwordAcr } from '../authenticators/password.ts';
+import { checkPassword, type PasswordVerdict, passwordAcr } from '../authenticators/password.ts';
 import { type AuthorizationRequest, sealRequest } from '../authorize/authorization-request.ts';
 import { refuseToClient } from '../authorize/authorization-response.ts';
 import type { Context } from '../context.ts';
@@ -57,42 +57,39 @@ async function tryPassword(
     ip: input.ip,
     knownBrowser: knownBrowserOf(context, input),
   });
-  context.metrics.signIns.inc({ outcome: verdict.kind });
-  if (verdict.kind !== 'right') {
-    const reason = verdict.kind === 'throttled' ? 'throttled' : verdict.reason;
-    const type = verdict.kind === 'throttled' ? 'sign_in.throttled' : 'sign_in.failed';
-    const event = { type, data: {} } as const;
-    const facts = {
-      ...(verdict.userId !== undefined && { userId: verdict.userId }),
-      ...(asked && { clientId: asked.client.clientId }),
-    };
-    recordRefusal(context, input, 'sign-in', refuse('access_denied', reason, 'the sign-in failed', { facts, event }));
-    const problem: SignInProblem =
-      verdict.kind === 'throttled' ? { kind: 'throttled', retryAfter: verdict.wait } : { kind: 'wrong-credentials' };
-    const output = showForm(
-      context,
-      input,
-      asked,
-      browser,
-      verdict.kind === 'throttled' ? 429 : 401,
-      problem,
-      username,
-      remember !== undefined,
-    );
-    return verdict.kind === 'throttled'
-      ? { ...output, headers: { ...output.headers, 'retry-after': String(verdict.wait) } }
-      : output;
-  }
-  const { sid, cookies } = await signIn(context, input, verdict.user, {
+  if (verdict.kind !== 'right') return refuseSignIn(verdict);
+  const signedIn = await signIn(context, input, verdict.user, {
     amr: ['pwd'],
     acr: passwordAcr,
     remembered: remember !== undefined,
   });
+  if (!signedIn) return refuseSignIn({ kind: 'wrong', reason: 'credentials_wrong', userId: verdict.user.userId });
+  context.metrics.signIns.inc({ outcome: 'right' });
+  const { sid, cookies } = signedIn;
   context.log.info({ sid, userId: verdict.user.userId, ...originOf(input) }, 'signed in');
   const next = asked
     ? pageUrl(context, '/authorize/continue', { ...asked.request, signedInSid: sid })
     : `${context.config.issuer}/account`;
   return withCookies(redirect(next), cookies);
+
+  function refuseSignIn(why: Exclude<PasswordVerdict, { kind: 'right' }>): Output {
+    context.metrics.signIns.inc({ outcome: why.kind });
+    const reason = why.kind === 'throttled' ? 'throttled' : why.reason;
+    const type = why.kind === 'throttled' ? 'sign_in.throttled' : 'sign_in.failed';
+    const event = { type, data: {} } as const;
+    const facts = {
+      ...(why.userId !== undefined && { userId: why.userId }),
+      ...(asked && { clientId: asked.client.clientId }),
+    };
+    recordRefusal(context, input, 'sign-in', refuse('access_denied', reason, 'the sign-in failed', { facts, event }));
+    const problem: SignInProblem =
+      why.kind === 'throttled' ? { kind: 'throttled', retryAfter: why.wait } : { kind: 'wrong-credentials' };
+    const status = why.kind === 'throttled' ? 429 : 401;
+    const output = showForm(context, input, asked, browser, status, problem, username, remember !== undefined);
+    return why.kind === 'throttled'
+      ? { ...output, headers: { ...output.headers, 'retry-after': String(why.wait) } }
+      : output;
+  }
 }
 
 function showForm(

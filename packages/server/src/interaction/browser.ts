@@ -66,14 +66,16 @@ export function knownBrowserOf(context: Context, input: Input): (userId: string)
 
 /**
  * Signs a user in, in this browser: the session of the same user is renewed, one of another user ends. The cookie gets a fresh secret either way, so a planted one is worth nothing
- * (session fixation). Source: OWASP Session Management Cheat Sheet.
+ * (session fixation). `authenticated`: the user as read before the password was checked. Undefined when the user was removed, disabled or given another password since: what ended all
+ * their sessions must not miss this one. Source: OWASP Session Management Cheat Sheet.
  */
 export async function signIn(
   context: Context,
   input: Input,
-  user: UserRecord,
+  authenticated: UserRecord,
   how: Authentication & { remembered: boolean },
-): Promise<{ sid: string; cookies: string[] }> {
+): Promise<{ sid: string; cookies: string[] } | undefined> {
+  let user = authenticated;
   const known = readKnown(context, input);
   const knownNow: KnownBrowser = {
     id: known?.id ?? Buffer.from(context.random(12)).toString('base64url'),
@@ -88,7 +90,12 @@ export async function signIn(
       context.now(),
     );
     const sid = await commitSignIn(context, user, session, fields);
-    if (sid === undefined) continue;
+    if (sid === undefined) {
+      const now = await asAuthenticated(context, authenticated);
+      if (now === undefined) return undefined;
+      user = now;
+      continue;
+    }
     const maxAge = how.remembered ? context.config.lifetimes.session : undefined;
     return {
       sid,
@@ -98,7 +105,13 @@ export async function signIn(
       ],
     };
   }
-  throw new StoreUnavailable('the session of this browser changed with each reading');
+  throw new StoreUnavailable('the session of this browser, or its user, changed with each reading');
+}
+
+/** The user as they are now, if what they proved is still worth as much. */
+async function asAuthenticated(context: Context, before: UserRecord): Promise<UserRecord | undefined> {
+  const user = await context.store.get('user', before.userId);
+  return user && !user.disabled && user.passwordHash === before.passwordHash ? user : undefined;
 }
 
 /** Moves the time until which the session's cookie skips the sign-in page, where it moves far enough; the answer does not wait for it. */
@@ -123,7 +136,7 @@ async function commitSignIn(
 ): Promise<string | undefined> {
   const isRenewal = session?.userId === user.userId;
   const sid = isRenewal ? session.sid : timeOrderedId(context.nowMs(), context.random);
-  const changes: Change[] = [];
+  const changes: Change[] = [{ change: 'check', kind: 'user', id: user.userId, expect: user.version }];
   if (session && !isRenewal)
     changes.push({
       change: 'end-sessions',

@@ -149,7 +149,7 @@ async function lockNamed(connection: Connection, changes: readonly Change[]): Pr
   const grantIds = new Set<string>();
   for (const change of changes) {
     if (change.change === 'put') documents.push({ kind: change.kind, id: idOf(change) });
-    if (change.change === 'remove') documents.push(change);
+    if (change.change === 'remove' || change.change === 'check') documents.push(change);
     if (change.change === 'renew-session') sids.add(change.sid);
     if (change.change === 'create-grant') sids.add(change.grant.sid);
     if (change.change === 'rotate-grant' || change.change === 'touch-grant' || change.change === 'count-replay')
