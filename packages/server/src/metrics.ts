@@ -3,6 +3,7 @@ import CounterOf from 'prom-client/lib/counter.js';
 import GaugeOf from 'prom-client/lib/gauge.js';
 import HistogramOf from 'prom-client/lib/histogram.js';
 import RegistryOf from 'prom-client/lib/registry.js';
+import { onFirstUse } from './on-first-use.ts';
 
 /** The metrics of a process, as they travel to another. */
 export type CollectedMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -39,13 +40,13 @@ async function sumOf(metrics: readonly CollectedMetrics[]): Promise<Registry> {
 export function createMetrics(ofAll?: () => Promise<CollectedMetrics[]>): Metrics {
   const registry = new RegistryOf();
   const registers = [registry];
-  let complete: Promise<void> | undefined;
   // Node's own metrics are loaded when somebody looks for the first time.
+  const complete = onFirstUse(async () => {
+    const { collectDefaultMetrics } = await import('prom-client');
+    collectDefaultMetrics({ register: registry });
+  });
   const collect = async () => {
-    complete ??= import('prom-client').then(({ collectDefaultMetrics }) =>
-      collectDefaultMetrics({ register: registry }),
-    );
-    await complete;
+    await complete();
     return registry.getMetricsAsJSON();
   };
   return {
