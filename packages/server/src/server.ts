@@ -18,8 +18,10 @@ import { drain } from './http/drain.ts';
 import { fetchDoor } from './http/fetch-door.ts';
 import { nodeDoor } from './http/node-door.ts';
 import { basePath } from './http/page-output.ts';
+import { RequestsUnderWay } from './http/requests-under-way.ts';
 import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
 import { type CollectedMetrics, createMetrics } from './metrics.ts';
+import { onFirstUse } from './on-first-use.ts';
 import { Registry } from './registry.ts';
 import { applyFormerEndings } from './restore/apply-former-endings.ts';
 import { Passwords } from './secrets/password.ts';
@@ -91,18 +93,26 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   const plainFetch = fetchDoor(context, routed, base);
   const adminDoor = adminDoorOnFirstUse(context, base);
   const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);
+  const underWay = new RequestsUnderWay();
 
   const http = createHttpServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true },
     (request, response) => {
+      const { socket } = request;
+      if (!underWay.begin(socket)) {
+        socket.destroy();
+        return;
+      }
       if (isDraining) response.shouldKeepAlive = false;
       const answered = isAdmin(request.url ?? '')
         ? adminDoor().then((admin) => admin.listener(request, response))
         : door(request, response);
-      answered.catch((error: unknown) => {
-        context.log.error({ error: String(error) }, 'an answer could not be written');
-        response.destroy();
-      });
+      answered
+        .catch((error: unknown) => {
+          context.log.error({ error: String(error) }, 'an answer could not be written');
+          response.destroy();
+        })
+        .finally(() => underWay.end(socket));
     },
   );
 
@@ -223,11 +233,7 @@ async function rememberLifetimes(context: Context): Promise<void> {
 
 /** The admin API is large, and many servers are never asked for it: it is loaded with its first request. */
 function adminDoorOnFirstUse(context: Context, base: string): () => Promise<AdminDoor> {
-  let door: Promise<AdminDoor> | undefined;
-  return () => {
-    door ??= import('./admin/rest/admin-door.ts').then(({ openAdminDoor }) => openAdminDoor(context, base));
-    return door;
-  };
+  return onFirstUse(async () => (await import('./admin/rest/admin-door.ts')).openAdminDoor(context, base));
 }
 
 async function listen(http: Server, config: Config): Promise<{ url: string; port: number }> {

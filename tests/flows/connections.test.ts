@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { startTestServer, type TestServer } from '../test-server.ts';
+
+/** What comes back for text that is sent at once, until the server closes, or as soon as it has given so many answers. */
+function exchange(port: number, text: string, enough: number): Promise<{ answers: number; isClosed: boolean }> {
+  return new Promise((resolve) => {
+    let received = '';
+    const answers = () => received.split('HTTP/1.1 200').length - 1;
+    const done = (isClosed: boolean) => {
+      socket.destroy();
+      resolve({ answers: answers(), isClosed });
+    };
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => {
+      received += chunk;
+      if (answers() >= enough) done(false);
+    });
+    // A connection that is cut while there is more to say is reset.
+    socket.on('error', () => undefined);
+    socket.on('close', () => done(true));
+  });
+}
+
+describe('connections that ask for more than they wait for', () => {
+  let test: TestServer;
+  let port: number;
+  before(async () => {
+    test = await startTestServer({ listen: true });
+    port = Number(new URL(test.issuer).port);
+  });
+  after(() => test.close());
+
+  const requests = (path: string, count: number) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(count);
+
+  for (const path of ['/health', '/admin/api/users'])
+    it(`thousands of requests in one packet are not all taken in: ${path}`, async () => {
+      const { answers, isClosed } = await exchange(port, requests(path, 1500), 1500);
+      assert.ok(isClosed);
+      assert.ok(answers <= 100, `${answers} answers`);
+      const other = await fetch(`${test.issuer}/health`);
+      assert.equal(other.status, 200, 'others are served');
+    });
+
+  it('a handful ahead of the answers is served, again and again on one connection', async () => {
+    assert.deepEqual(await exchange(port, requests('/health', 20), 20), { answers: 20, isClosed: false });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    for (let round = 1; round <= 8; round++) {
+      socket.write(requests('/health', 20));
+      while (received.split('HTTP/1.1 200').length - 1 < round * 20)
+        await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.destroy();
+  });
+});
