@@ -57,4 +57,10 @@ describe('connections that ask for more than they wait for', () => {
     }
     socket.destroy();
   });
+
+  for (const path of ['/health', '/admin/api/openapi.json'])
+    it(`a request that names the whole address is answered like any other: ${path}`, async () => {
+      const { answers } = await exchange(port, requests(`http://localhost:${port}${path}`, 1), 1);
+      assert.equal(answers, 1);
+    });
 });

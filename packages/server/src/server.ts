@@ -18,6 +18,7 @@ import { drain } from './http/drain.ts';
 import { fetchDoor } from './http/fetch-door.ts';
 import { nodeDoor } from './http/node-door.ts';
 import { basePath } from './http/page-output.ts';
+import { pathAndQuery } from './http/request-target.ts';
 import { RequestsUnderWay } from './http/requests-under-way.ts';
 import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
 import { type CollectedMetrics, createMetrics } from './metrics.ts';
@@ -104,7 +105,8 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
         return;
       }
       if (isDraining) response.shouldKeepAlive = false;
-      const answered = isAdmin(request.url ?? '')
+      request.url = pathAndQuery(request.url ?? '/');
+      const answered = isAdmin(request.url)
         ? adminDoor().then((admin) => admin.listener(request, response))
         : door(request, response);
       answered
