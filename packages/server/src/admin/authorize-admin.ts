@@ -3,10 +3,14 @@ import type { Context } from '../context.ts';
 import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
 import type { Input } from '../http/message.ts';
 import { answerRefusal, refuse } from '../http/refusal.ts';
+import { judgeScopes } from '../tokens/permissions.ts';
 import { catchUp, isUpToDate } from '../up-to-date.ts';
 import type { Authorize } from './rest/operation-route.ts';
 
-/** Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with the scope. Source: RFC 6750 section 3.1, RFC 9449 section 7. */
+/**
+ * Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with the scope. A scope that the user's roles or the client's registration
+ * give no longer counts as missing, though the token names it: who was an administrator must not have its lifetime left to take the role back. Source: RFC 6750 section 3.1, RFC 9449 section 7.
+ */
 export function authorizeAdmin(context: Context): Authorize {
   return async (headers, method, url, neededScope) => {
     const { pathname, search } = new URL(url);
@@ -25,7 +29,7 @@ export function authorizeAdmin(context: Context): Authorize {
     if (!isUpToDate(context)) await catchUp(context);
     const presented = await presentedAccessToken(context, input, `${context.config.issuer}${pathname}`);
     if (presented.kind === 'refuse') return answerRefusal(context, input, 'admin', presented);
-    const { claims, user } = presented;
+    const { claims, client, user } = presented;
     const scheme = claims.cnf ? 'DPoP' : 'Bearer';
     const facts = { clientId: claims.client_id };
     if (![claims.aud].flat().includes(adminAudience(context.config.issuer))) {
@@ -35,6 +39,13 @@ export function authorizeAdmin(context: Context): Authorize {
     if (!claims.scope.split(' ').includes(neededScope)) {
       const missing = refuse('insufficient_scope', 'scope_missing', `this needs the scope ${neededScope}`, { facts });
       return answerRefusal(context, input, 'admin', challenged(scheme, missing, neededScope));
+    }
+    const present = judgeScopes([neededScope], client, user, await context.registry.resourceServers());
+    if (present.allowed.length === 0) {
+      const lost = refuse('insufficient_scope', 'scope_not_allowed', `the scope ${neededScope} was taken away`, {
+        facts,
+      });
+      return answerRefusal(context, input, 'admin', challenged(scheme, lost, neededScope));
     }
     return { actor: { kind: 'admin', clientId: claims.client_id, ...(user && { userId: user.userId }) } };
   };

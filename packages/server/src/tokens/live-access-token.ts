@@ -1,7 +1,7 @@
 import type { AccessTokenClaims, RefusalReason } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { grantEnd } from '../sessions/grant-end.ts';
-import type { GrantRecord, UserRecord } from '../store/records.ts';
+import type { ClientRecord, GrantRecord, UserRecord } from '../store/records.ts';
 import { readAccessToken } from './access-token.ts';
 import { readWithKeysOfNow } from './key-of-now.ts';
 
@@ -10,6 +10,7 @@ export type LiveAccessToken =
   | {
       live: true;
       claims: AccessTokenClaims;
+      client: ClientRecord;
       grant: GrantRecord | undefined;
       user: UserRecord | undefined;
       username: string | undefined;
@@ -36,8 +37,10 @@ export async function liveAccessToken(context: Context, token: string): Promise<
   if ((claims.client_epoch ?? 0) < client.epoch) return { live: false, reason: 'client_cut_off', claims };
   if ((claims.issuer_epoch ?? 0) < context.issuerEpoch()) return { live: false, reason: 'issuer_cut_off', claims };
   if (claims.grant_id === undefined)
-    return { live: true, claims, grant: undefined, user: undefined, username: undefined };
+    return { live: true, claims, client, grant: undefined, user: undefined, username: undefined };
   if (!grant) return { live: false, reason: 'grant_ended', claims };
   const ended = grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, now);
-  return ended ? { live: false, reason: ended, claims } : { live: true, claims, grant, user, username: user?.username };
+  return ended
+    ? { live: false, reason: ended, claims }
+    : { live: true, claims, client, grant, user, username: user?.username };
 }
