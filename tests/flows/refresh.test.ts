@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { RootKeys } from '../../packages/server/src/secrets/root-keys.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
+import type { Store } from '../../packages/server/src/store/store.ts';
 import { openRefreshToken, sealRefreshToken } from '../../packages/server/src/tokens/refresh-token.ts';
 import { ProofKey } from '../proof-key.ts';
 import type { TestBrowser } from '../test-browser.ts';
@@ -474,13 +475,7 @@ describe('refreshing across a rotation of the root keys', () => {
 
   it('D1 D10 gives the same successor before and after, and keeps the sealed cookies and codes working', async () => {
     const store = await openSqliteStore({ file: ':memory:' });
-    const kept = new Proxy(store, {
-      get: (target, name) => {
-        if (name === 'close') return async () => undefined;
-        const value = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
+    const kept = leftOpen(store);
     const older = new RootKeys([
       { ...a, state: 'current' },
       { ...b, state: 'accepted' },
@@ -520,4 +515,50 @@ describe('refreshing across a rotation of the root keys', () => {
     assert.equal((await refresh(third, String(rotated.body.refresh_token))).status, 200);
     await third.close();
   });
+
+  it('D1 D10 a successor that was sealed under a key refused since is given again under the current one', async () => {
+    const store = await openSqliteStore({ file: ':memory:' });
+    const startWith = (rootKeys: RootKeys) => startTestServer({ store: leftOpen(store), rootKeys });
+    // Nodes that are restarted one after the other: the one issues under b, another rotates under a still.
+    const ahead = await startWith(
+      new RootKeys([
+        { ...b, state: 'current' },
+        { ...a, state: 'accepted' },
+      ]),
+    );
+    const { body: tokens } = await redeemCode(ahead, await obtainCode(ahead));
+    await ahead.close();
+    const behind = await startWith(
+      new RootKeys([
+        { ...a, state: 'current' },
+        { ...b, state: 'accepted' },
+      ]),
+    );
+    const { body: lost } = await refresh(behind, String(tokens.refresh_token));
+    await behind.close();
+    const last = await startWith(
+      new RootKeys([
+        { ...b, state: 'current' },
+        { ...a, state: 'refused' },
+      ]),
+    );
+    assertRefused(await refresh(last, String(lost.refresh_token)));
+    const again = await refresh(last, String(tokens.refresh_token));
+    assert.equal(again.status, 200);
+    assert.notEqual(again.body.refresh_token, undefined, 'an app without a refresh token would be signed out');
+    assert.equal((await refresh(last, String(again.body.refresh_token))).status, 200);
+    await last.close();
+    await store.close();
+  });
 });
+
+/** The store, for a server that leaves it open when it closes. */
+function leftOpen(store: Store): Store {
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'close') return async () => undefined;
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -33,6 +33,12 @@ const clients = [
   app('stateless', { strategy: 'stateless', lifetimes: { accessToken: 120 } }),
   app('backed', { strategy: 'server-backed', lifetimes: { absolute: 180, accessToken: 50 } }),
   app('slides', { strategy: 'sliding', lifetimes: { idle: 60, accessToken: 300 } }),
+  app('stays', {
+    client_secret: secret,
+    rotation: false,
+    strategy: 'sliding',
+    lifetimes: { idle: 60, accessToken: 300 },
+  }),
   app('capped', { strategy: 'sliding-revocable', lifetimes: { idle: 60, absolute: 180, accessToken: 300 } }),
   app('brief', { lifetimes: { accessToken: 200 } }),
 ];
@@ -119,6 +125,20 @@ describe('strategies', () => {
     test.advance(60);
     assert.equal((await introspect(test, dead.access_token)).active, false);
     assert.equal((await use('slides', dead.refresh_token)).status, 400);
+  });
+
+  it('A6 sliding without rotation: what a use gives hangs on the limit it moved, and the same token lives on', async () => {
+    const pending = await obtainCode(test, { client_id: 'stays' });
+    const { refresh_token } = (await redeemCode(test, pending, {}, basic('stays'))).body as { refresh_token: string };
+    const form = { grant_type: 'refresh_token', refresh_token };
+    for (let uses = 0; uses < 3; uses++) {
+      test.advance(59);
+      const used = await test.post('/token', form, basic('stays'));
+      assert.deepEqual([used.status, used.body.expires_in], [200, 60]);
+      assert.equal(used.body.refresh_token, refresh_token);
+    }
+    test.advance(60);
+    assert.equal((await test.post('/token', form, basic('stays'))).status, 400);
   });
 
   it('A6 the use of a replayed token slides nothing and revives nothing', async () => {
