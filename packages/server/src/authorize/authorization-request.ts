@@ -36,6 +36,8 @@ export type AuthorizationRequest = {
   signedInSid?: string;
   chosenSid?: string;
   consentedSid?: string;
+  /** What the consent page that is open has shown. */
+  shownScopes?: string[];
 };
 
 /** A request while it is checked: what came, and what the checks made of it so far. */

@@ -32,7 +32,11 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
   if (posted?.isOwn) {
     switch (posted.parameters.decision) {
       case 'allow':
-        await rememberConsent(context, user, client.clientId, { scopes: allowed, resources: request.resources });
+        // Roles and registrations may have changed while the page was open: what it did not show is asked for anew.
+        await rememberConsent(context, user, client.clientId, {
+          scopes: allowed.filter((scope) => request.shownScopes?.includes(scope)),
+          resources: request.resources,
+        });
         return redirect(pageUrl(context, '/authorize/continue', { ...request, consentedSid: session.sid }));
       case 'switch':
         return redirect(pageUrl(context, '/sign-in', request));
@@ -48,7 +52,9 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
         );
     }
   }
-  const { form, cookies } = ownForm(context, browser, '/consent', [['request', sealRequest(context, request)]]);
+  const { form, cookies } = ownForm(context, browser, '/consent', [
+    ['request', sealRequest(context, { ...request, shownScopes: allowed })],
+  ]);
   const page = consentPage(
     {
       ...form,

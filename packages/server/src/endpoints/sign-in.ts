@@ -28,7 +28,7 @@ export async function signInEndpoint(context: Context, input: Input): Promise<Ou
     return showForm(context, input, asked, browser, 200, undefined, asked?.request.loginHint);
   }
   if (input.method !== 'POST') return refusalPage(context, input, 'sign-in', methodRefusal('GET, POST'));
-  const { isOwn, parameters, browser } = await readOwnForm(context, input, 'sign-in');
+  const { isOwn, parameters, browser } = await readOwnForm(context, input, 'sign-in', 'browser');
   const asked = parameters.request === undefined ? undefined : await openAsked(context, input, parameters.request);
   if (asked && 'output' in asked) return asked.output;
   if (!isOwn) return showForm(context, input, asked, browser, 403, { kind: 'expired' }, undefined);
@@ -107,7 +107,7 @@ function showForm(
       ? accountName(browser.user)
       : undefined;
   const hidden: [string, string][] = asked ? [['request', sealRequest(context, asked.request)]] : [];
-  const { form, cookies } = ownForm(context, browser, '/sign-in', hidden);
+  const { form, cookies } = ownForm(context, browser, '/sign-in', hidden, 'browser');
   const page = signInPage(
     {
       ...form,

@@ -6,6 +6,7 @@ import { sourceOf } from '../http/client-address.ts';
 import { replayRefusal } from '../http/dpop.ts';
 import { originOf } from '../http/message.ts';
 import { newRefusalId, type Refusal, refuse } from '../http/refusal.ts';
+import { isConsentMissing } from '../interaction/decide-interaction.ts';
 import { sameText } from '../secrets/sealed.ts';
 import { endingNow } from '../sessions/ending.ts';
 import { accessTokenExpiry, grantLimits, strategies } from '../sessions/lifetimes.ts';
@@ -128,7 +129,8 @@ async function createGrant(context: Context, request: TokenRequest, code: Author
   if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
   if (!session || !isSessionLive(session, now)) return refuse('invalid_grant', 'session_ended', refused, { facts });
   if (!user || user.disabled) return refuse('invalid_grant', 'user_disabled', refused, { facts });
-  if (client.consent === 'ask' && !consent) return refuse('invalid_grant', 'consent_required', refused, { facts });
+  // Withdrawn since, and perhaps given again for less.
+  if (isConsentMissing(client, consent, code)) return refuse('invalid_grant', 'consent_required', refused, { facts });
 
   const plan = await planIssue(context, request, code, user);
   if (plan.kind === 'refuse') return plan;

@@ -8,12 +8,20 @@ import { recordRefusal, refuse } from './refusal.ts';
 /** A form post from one of our own pages, or not one. */
 export type OwnForm = { isOwn: boolean; parameters: Parameters; browser: Browser };
 
+/** Whose a form is: anybody's in this browser, or the account's that its page speaks of. That one's is not good for another who has signed in since, in another tab. */
+export type FormOwner = 'browser' | 'account';
+
 /** Reads a form post and judges whether it comes from our own page in this browser; one that does not is written down as refused. */
-export async function readOwnForm(context: Context, input: Input, page: string): Promise<OwnForm> {
+export async function readOwnForm(
+  context: Context,
+  input: Input,
+  page: string,
+  owner: FormOwner = 'account',
+): Promise<OwnForm> {
   const form = readForm(input.headers['content-type'], input.body);
   const parameters = form.ok ? form.parameters : {};
   const browser = await readBrowser(context, input);
-  const isOwn = form.ok && isOwnForm(context, input, browser, parameters.csrf);
+  const isOwn = form.ok && isOwnForm(context, input, browser, ownerOf(browser, owner), parameters.csrf);
   if (!isOwn)
     recordRefusal(
       context,
@@ -30,12 +38,20 @@ export function ownForm(
   browser: Browser,
   action: string,
   hidden: FormModel['hidden'],
+  owner: FormOwner = 'account',
 ): { form: FormModel; cookies: string[] } {
   const { id, cookies } = ensureBrowserId(context, browser);
   return {
-    form: { action: `${context.config.issuer}${action}`, hidden: [['csrf', formToken(context, id)], ...hidden] },
+    form: {
+      action: `${context.config.issuer}${action}`,
+      hidden: [['csrf', formToken(context, id, ownerOf(browser, owner))], ...hidden],
+    },
     cookies,
   };
+}
+
+function ownerOf({ user }: Browser, owner: FormOwner): string | undefined {
+  return owner === 'account' ? user?.userId : undefined;
 }
 
 /** The answer with these cookies set. */

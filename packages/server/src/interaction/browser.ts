@@ -42,20 +42,27 @@ export function ensureBrowserId(context: Context, browser: Browser): { id: strin
   return { id, cookies: [context.cookies.write(browserCookie, id, undefined)] };
 }
 
-/** The anti-forgery token of a browser's forms. Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, signed double submit. */
-export function formToken(context: Context, browserId: string): string {
-  return context.rootKeys.authenticate('form', browserId);
+/**
+ * The anti-forgery token of a browser's forms. `userId`: whose page the form is on, where it speaks of one account. Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet,
+ * signed double submit.
+ */
+export function formToken(context: Context, browserId: string, userId: string | undefined, keyId?: string): string {
+  return context.rootKeys.authenticate('form', userId === undefined ? browserId : `${browserId} ${userId}`, keyId);
 }
 
-/** True when a form post comes from one of our own pages in this very browser: it carries the browser's token and, where browsers tell, our own origin. */
-export function isOwnForm(context: Context, input: Input, browser: Browser, token: string | undefined): boolean {
+/** True when a form post comes from one of our own pages in this very browser: it carries the token that such a form was given and, where browsers tell, our own origin. */
+export function isOwnForm(
+  context: Context,
+  input: Input,
+  { id }: Browser,
+  userId: string | undefined,
+  token: string | undefined,
+): boolean {
   const { origin, 'sec-fetch-site': site } = input.headers;
   if (origin !== undefined && origin !== new URL(context.config.issuer).origin) return false;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
-  if (browser.id === undefined || token === undefined) return false;
-  return context.rootKeys.acceptedIds.some((keyId) =>
-    sameText(token, context.rootKeys.authenticate('form', browser.id as string, keyId)),
-  );
+  if (id === undefined || token === undefined) return false;
+  return context.rootKeys.acceptedIds.some((keyId) => sameText(token, formToken(context, id, userId, keyId)));
 }
 
 /** Finds this browser's own failure count for an account it signed in to before. */

@@ -262,7 +262,26 @@ table('consent', [
     request: { scopes: [], resources: [] },
     expected: 'consent',
   },
-  { name: 'given a moment ago in this session', client: ask, request: { consentedSid: 'sid-1' }, expected: 'issue' },
+  {
+    name: 'given a moment ago in this session',
+    client: ask,
+    consent: {},
+    request: { consentedSid: 'sid-1' },
+    expected: 'issue',
+  },
+  {
+    name: 'given a moment ago and withdrawn since',
+    client: ask,
+    request: { consentedSid: 'sid-1' },
+    expected: 'consent',
+  },
+  {
+    name: 'given a moment ago for less than the user may have by now',
+    client: ask,
+    consent: {},
+    request: { consentedSid: 'sid-1', scopes: ['openid', 'orders:read'] },
+    expected: 'consent',
+  },
   {
     name: 'given in another session: another user may sit there now',
     client: ask,

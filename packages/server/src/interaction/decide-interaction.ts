@@ -63,8 +63,8 @@ export function decideInteraction(
     );
 
   if (
-    request.consentedSid !== session.sid &&
-    (request.prompt.includes('consent') || isConsentMissing(request, scopes, client, consent))
+    (request.prompt.includes('consent') && request.consentedSid !== session.sid) ||
+    isConsentMissing(client, consent, { scopes, resources: request.resources })
   )
     return isSilent
       ? refuse('consent_required', 'consent_required', 'the user must be asked', { facts })
@@ -72,13 +72,13 @@ export function decideInteraction(
   return { kind: 'issue', session, user };
 }
 
-function isConsentMissing(
-  request: AuthorizationRequest,
-  scopes: readonly string[],
-  client: ClientRecord,
-  consent: ConsentRecord | undefined,
+/** Whether the user must be asked before the client has these scopes at these resources. Pure. */
+export function isConsentMissing(
+  client: Pick<ClientRecord, 'consent'>,
+  consent: Pick<ConsentRecord, 'scopes' | 'resources'> | undefined,
+  { scopes, resources }: { scopes: readonly string[]; resources: readonly string[] },
 ): boolean {
   if (client.consent === 'skip') return false;
   const isCovered = scopes.every((scope) => consent?.scopes.includes(scope));
-  return !consent || !isCovered || !request.resources.every((resource) => consent.resources.includes(resource));
+  return !consent || !isCovered || !resources.every((resource) => consent.resources.includes(resource));
 }
