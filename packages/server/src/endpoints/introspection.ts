@@ -54,11 +54,14 @@ async function describeAccessToken(context: Context, client: ClientRecord, token
 }
 
 async function describeRefreshToken(context: Context, client: ClientRecord, presented: RefreshToken) {
-  const { grant, user } = await context.store.getStanding({ grantId: presented.grantId, now: context.now() });
+  const { clientId } = client;
+  const now = context.now();
+  const { grant, user, clientVersion } = await context.store.getStanding({ grantId: presented.grantId, clientId, now });
   const isCurrent =
     grant?.generation === presented.generation && grant.secretDigest === digestGrantSecret(presented.secret);
-  if (!grant || !isCurrent || grant.clientId !== client.clientId) return { active: false };
-  if (grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, context.now())) return { active: false };
+  if (!grant || !isCurrent || grant.clientId !== clientId) return { active: false };
+  const facts = { grant, client: await context.registry.clientAsOf(clientId, clientVersion), user };
+  if (grantEnd({ ...facts, issuerEpoch: context.issuerEpoch() }, now)) return { active: false };
   return { active: true, token_type: 'refresh_token', iss: context.config.issuer, ...refreshClaims(grant) };
 }
 

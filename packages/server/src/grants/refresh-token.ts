@@ -43,18 +43,23 @@ export const refreshToken: GrantHandler = {
   },
 };
 
-async function judgeOnce(context: Context, request: TokenRequest, presented: RefreshToken | undefined, now: Seconds) {
-  const { client, dpop } = request;
-  const { grant, user } = presented
-    ? await context.store.getStanding({ grantId: presented.grantId, now })
-    : { grant: undefined, user: undefined };
+async function judgeOnce(context: Context, asked: TokenRequest, presented: RefreshToken | undefined, now: Seconds) {
+  const { clientId } = asked.client;
+  const { grant, user, clientVersion } = presented
+    ? await context.store.getStanding({ grantId: presented.grantId, clientId, now })
+    : { grant: undefined, user: undefined, clientVersion: asked.client.version };
   // On a server that is behind, clients give up and ask again: what they asked before must neither rotate, with nobody there to take the successor, nor look like a theft.
-  if (request.input.isGone())
+  if (asked.input.isGone())
     return refuse('temporarily_unavailable', 'overloaded', 'the client went away before it was answered', {
       status: 503,
       headers: { 'retry-after': '1' },
-      facts: { clientId: client.clientId },
+      facts: { clientId },
     });
+  // As the store has it now: another process may have disabled it or cut it off a moment ago.
+  const client = await context.registry.clientAsOf(clientId, clientVersion);
+  if (!client) return refuse('invalid_grant', 'client_disabled', refused, { facts: { clientId } });
+  const request = { ...asked, client };
+  const { dpop } = request;
   const verdict = decideRefresh(
     {
       presented: presented && { generation: presented.generation, secretDigest: digestGrantSecret(presented.secret) },
