@@ -38,6 +38,7 @@ import type { EventRecord, Store } from './store/store.ts';
 import { Throttle } from './throttle.ts';
 import { readSigningKeys } from './tokens/key-rotation.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
+import { visibleJson } from './visible-json.ts';
 
 /** How a server is made. All but `config` have defaults; tests hand in their own store, clock and randomness. */
 export type ServerOptions = {
@@ -143,7 +144,13 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
 async function createContext(options: ServerOptions): Promise<Context> {
   const { config, random = systemRandom } = options;
   const log =
-    options.log ?? pino({ level: config.logLevel, base: null, redact: ['*.password', '*.client_secret', '*.token'] });
+    options.log ??
+    pino({
+      level: config.logLevel,
+      base: null,
+      redact: ['*.password', '*.client_secret', '*.token'],
+      hooks: { streamWrite: visibleJson },
+    });
   const logFailure = (error: unknown) => log.error({ error: String(error) }, 'the store could not be read or written');
   if (!options.rootKeys || !options.store) await makeDataFolder(config.data);
   if (!options.rootKeys && !options.store) await assertRootKeysAtHand(config, process.env);

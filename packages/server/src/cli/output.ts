@@ -1,4 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
+import { visibleJson } from '../visible-json.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Prints a result: as JSON for machines, else in words. */
@@ -8,7 +9,7 @@ export function print<T>(
   value: T,
   inWords: (value: T) => string | string[],
 ): void {
-  const text = options.json ? JSON.stringify(value, undefined, 2) : inWords(value);
+  const text = options.json ? visibleJson(JSON.stringify(value, undefined, 2)) : inWords(value);
   for (const line of Array.isArray(text) ? text : [text]) terminal.out(line);
 }
 

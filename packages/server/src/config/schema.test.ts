@@ -601,6 +601,9 @@ describe('users that are refused, each with its line', () => {
     [{ username: undefined }, 'users[0].username: is missing; expected a user name'],
     [{ username: ' ada' }, 'users[0].username: begins or ends with a blank; leave it out'],
     [{ username: 'a\u0000b' }, 'users[0].username: has a control character; expected plain text'],
+    [{ username: 'a\ud800b' }, 'users[0].username: has a control character; expected plain text'],
+    [{ username: 'ada\u200b' }, 'users[0].username: has an invisible character; leave it out'],
+    [{ username: 'a\u202eb' }, 'users[0].username: has an invisible character; leave it out'],
     [{ email: 'ada' }, 'users[0].email: is not an e-mail address; expected one such as "ada@example.com"'],
     [{ password: 'hunter2' }, 'users[0].password: is text of 7 characters; at least 8 are needed'],
     [

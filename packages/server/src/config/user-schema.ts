@@ -108,6 +108,8 @@ function usernameProblem(value: string): string | undefined {
   if (value === '') return 'is empty; expected a user name';
   if ([...value].length > 128) return `has ${[...value].length} characters; at most 128 are allowed`;
   if (hasControlCharacter(value)) return 'has a control character; expected plain text';
+  // Else a second "ada" could be made that nobody can tell from the first. The two joiners belong to words of several languages (RFC 8264 section 9.8).
+  if (/(?![\u200c\u200d])\p{Cf}/u.test(value)) return 'has an invisible character; leave it out';
   return value.trim() === value ? undefined : 'begins or ends with a blank; leave it out';
 }
 

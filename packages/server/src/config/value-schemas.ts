@@ -85,9 +85,9 @@ export function named<T extends z.ZodType>(name: z.ZodString, value: T) {
   return z.record(name, value, { error: ({ input }) => wrongType('a section (name: value)', input, concealed(input)) });
 }
 
-/** True when the text has a control character, a line separator included. */
+/** True when the text has a control character, a line separator or half of a surrogate pair, which no store keeps as it is, included. */
 export function hasControlCharacter(value: string): boolean {
-  return /[\p{Cc}\u2028\u2029]/u.test(value);
+  return /[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value);
 }
 
 function wrongType(expected: string, input: unknown, shown: string): string {
