@@ -13,13 +13,29 @@ export type RunningApp = { url: string; close: () => Promise<void> };
 /**
  * Starts an app of the framework with four things behind the edge: `GET /orders` (scope `orders:read`) and `POST /orders` (scope `orders:write`) that answer
  * `contractBody(token)` as JSON, `GET /v1/nested/orders?…` (no scope) under a router or prefix where the framework has one, and the API's metadata. `GET /health` is not
- * protected.
+ * protected. `GET /late` is behind `slowly(edge)`, and answered with 504 by the app's own time limit before the edge has judged.
  */
 export type StartApp = (edge: Edge) => Promise<RunningApp>;
 
 /** What a protected route of the contract's app answers. */
 export function contractBody(token: VerifiedAccessToken): Record<string, unknown> {
   return { sub: token.subject, scopes: token.scopes, client: token.clientId, session: token.sessionId };
+}
+
+/** The same edge, taking its time over every request. */
+export function slowly(edge: Edge): Edge {
+  return {
+    verifyAccessToken: async (request, requirement) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return edge.verifyAccessToken(request, requirement);
+    },
+    start: () => edge.start(),
+    close: () => edge.close(),
+    status: () => edge.status(),
+    metadata: () => edge.metadata(),
+    metadataUrl: edge.metadataUrl,
+    publicUrl: edge.publicUrl,
+  };
 }
 
 type Exchange = { status: number; headers: Record<string, string[]>; body: Record<string, unknown> };
@@ -239,6 +255,30 @@ export function middlewareContract(framework: string, startApp: StartApp): void 
         scopes_supported: ['orders:read', 'orders:write'],
         dpop_signing_alg_values_supported: ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
       });
+    });
+
+    test('RFC 3986 section 6.2.2: another spelling of the metadata path is no failure of the API', async () => {
+      for (const path of ['/.well-known/oauth%2Dprotected-resource', '/%2Ewell-known/oauth-protected-resource'])
+        assert.ok((await send(app.url, path)).status < 500, path);
+    });
+
+    test('an app that answered by itself while the edge judged is left alone', async (t) => {
+      const failures: unknown[] = [];
+      const complaints = t.mock.method(console, 'error', () => {});
+      const note = (error: unknown) => failures.push(error);
+      process.on('unhandledRejection', note);
+      try {
+        for (const authorization of [undefined, `Bearer ${await issuer.accessToken()}`]) {
+          const answer = await send(app.url, '/late', authorization === undefined ? {} : { authorization });
+          assert.equal(answer.status, 504);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        assert.deepEqual(failures, []);
+        assert.equal(complaints.mock.callCount(), 0);
+        assert.equal((await send(app.url, '/health')).status, 200);
+      } finally {
+        process.off('unhandledRejection', note);
+      }
     });
 
     test('behind a proxy the proof names the public URL, and forwarded headers are never believed', async () => {

@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
-import express, { Router } from 'express';
-import { contractBody, middlewareContract } from './contract.ts';
+import express, { type RequestHandler, Router } from 'express';
+import { contractBody, middlewareContract, slowly } from './contract.ts';
 import { authOf, protect, resourceMetadata } from './express.ts';
 
 middlewareContract('express', async (edge) => {
@@ -19,6 +20,11 @@ middlewareContract('express', async (edge) => {
     protect(edge, { scopes: ['orders:write'] }),
     (request, response) => void response.json(contractBody(authOf(request))),
   );
+  const answerLate: RequestHandler = (_request, response, next) => {
+    setImmediate(() => response.status(504).end());
+    next();
+  };
+  app.get('/late', answerLate, protect(slowly(edge)), () => assert.fail('handled although it was answered'));
   app.use('/v1/nested', protect(edge), nested);
   const server = app.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));

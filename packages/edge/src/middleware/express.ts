@@ -26,11 +26,14 @@ export function protect(edge: Edge, requirement: Requirement = {}): RequestHandl
     edge
       .verifyAccessToken(requestFactsOf(request, request.originalUrl, edge.publicUrl), requirement)
       .then((verification) => {
+        // A time limit of the app may have answered meanwhile: there is nothing left to answer or to handle.
+        if (response.headersSent) return;
         if (!verification.ok) return writeAnswer(response, refusalAnswer(verification));
         for (const [name, value] of verification.responseHeaders) response.setHeader(name, value);
         request.auth = verification.token;
         next();
-      }, next);
+      })
+      .catch(next);
   };
 }
 

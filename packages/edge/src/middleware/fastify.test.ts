@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import fastify from 'fastify';
-import { contractBody, middlewareContract } from './contract.ts';
+import { contractBody, middlewareContract, slowly } from './contract.ts';
 import { authOf, protect, resourceMetadata } from './fastify.ts';
 
 middlewareContract('fastify', async (edge) => {
@@ -13,6 +14,10 @@ middlewareContract('fastify', async (edge) => {
   app.post('/orders', { onRequest: protect(edge, { scopes: ['orders:write'] }) }, async (request) =>
     contractBody(authOf(request)),
   );
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.url === '/late') setImmediate(() => void reply.code(504).send());
+  });
+  app.get('/late', { onRequest: protect(slowly(edge)) }, async () => assert.fail('handled although it was answered'));
   app.register(
     async (nested) => {
       nested.addHook('onRequest', protect(edge));

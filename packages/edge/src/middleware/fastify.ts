@@ -23,6 +23,8 @@ export function protect(edge: Edge, requirement: Requirement = {}): onRequestAsy
     if (metadata) return send(reply, metadata);
     const facts = requestFactsOf(request.raw, request.originalUrl, edge.publicUrl);
     const verification = await edge.verifyAccessToken(facts, requirement);
+    // A time limit of the app may have answered meanwhile: there is nothing left to answer or to handle.
+    if (reply.sent) return reply;
     if (!verification.ok) return send(reply, refusalAnswer(verification));
     for (const [name, value] of verification.responseHeaders) reply.header(name, value);
     request.auth = verification.token;
@@ -37,7 +39,8 @@ export function resourceMetadata(edge: Edge): FastifyPluginCallback {
       server.route({
         method: ['GET', 'OPTIONS'],
         url: path,
-        handler: (request, reply) => send(reply, metadataAnswer(edge, request.method, request.originalUrl) as Answer),
+        // The router has judged the path, and takes more spellings of it for this one than a comparison of texts would.
+        handler: (request, reply) => send(reply, metadataAnswer(edge, request.method, path) as Answer),
       });
     done();
   };

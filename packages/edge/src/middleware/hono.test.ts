@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
-import { contractBody, middlewareContract } from './contract.ts';
+import { timeout } from 'hono/timeout';
+import { contractBody, middlewareContract, slowly } from './contract.ts';
 import { type ProtectedEnv, protect, resourceMetadata } from './hono.ts';
 
 middlewareContract('hono', async (edge) => {
@@ -17,6 +18,7 @@ middlewareContract('hono', async (edge) => {
   app.post('/orders', protect(edge, { scopes: ['orders:write'] }), (context) =>
     context.json(contractBody(context.get('auth'))),
   );
+  app.get('/late', timeout(5), protect(slowly(edge)), (context) => context.json({}));
   app.route('/v1/nested', nested);
   const server = createAdaptorServer({ fetch: app.fetch });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', () => resolve()));

@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { contractBody, middlewareContract } from './contract.ts';
+import { contractBody, middlewareContract, slowly } from './contract.ts';
 import { protect } from './node.ts';
 
 middlewareContract('node', async (edge) => {
@@ -9,8 +10,12 @@ middlewareContract('node', async (edge) => {
   const read = answerAs(['orders:read']);
   const write = answerAs(['orders:write']);
   const any = answerAs([]);
+  const late = protect(slowly(edge), {}, () => assert.fail('handled although it was answered'));
   const server = createServer((request, response) => {
-    if (request.url === '/health') response.end('{}');
+    if (request.url === '/late') {
+      setImmediate(() => response.writeHead(504).end());
+      late(request, response);
+    } else if (request.url === '/health') response.end('{}');
     else if (!request.url?.startsWith('/orders')) any(request, response);
     else if (request.method === 'POST') write(request, response);
     else read(request, response);
