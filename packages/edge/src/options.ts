@@ -79,17 +79,15 @@ export type RefusalCounts = Partial<Record<RefusalReason, number>>;
 
 /** Throws `TypeError` for options that cannot work or that would leave the edge silently open. */
 export function judgeOptions(options: EdgeOptions): void {
-  const { issuer, clientId, clientSecret, introspection, sharedSecret, skew, staleness } = options;
+  const { issuer, clientId, clientSecret, introspection, sharedSecret, skew, staleness, dpop } = options;
   const isIntrospecting = options.mode === 'introspection';
   // An unset environment variable often arrives as an empty string.
   const hasSecret = Boolean(clientId) && Boolean(clientSecret);
   if (audiencesOf(options).length === 0)
     throw new TypeError('audience must name this API; without it tokens for any API would pass');
+  judgeUrls(options);
   if (new URL(issuer).search !== '' || new URL(issuer).hash !== '')
     throw new TypeError(`issuer "${issuer}" must have neither query nor fragment (RFC 8414 section 2)`);
-  for (const url of [issuer, options.jwksUri, options.introspectionEndpoint, ...feedUrlsOf(options)])
-    if (url !== undefined && !isAllowedUrl(options, url))
-      throw new TypeError(`"${url}" must be https (or http on this machine); set allowInsecureRequests only for tests`);
   if (isIntrospecting && !hasSecret && introspection?.bearerToken === undefined)
     throw new TypeError('mode "introspection" needs clientId and clientSecret, or introspection.bearerToken');
   if (!isIntrospecting && !hasSecret && !options.allowRevokedUntilExpiry)
@@ -100,9 +98,31 @@ export function judgeOptions(options: EdgeOptions): void {
     throw new TypeError(`skew must be between 0 and ${largestAllowedSkew} seconds, got ${skew}`);
   if (sharedSecret !== undefined && sharedSecret.length < 32)
     throw new TypeError(`sharedSecret must have at least 32 bytes (RFC 7518 section 3.2), got ${sharedSecret.length}`);
-  if (staleness?.maxAge !== undefined && !(staleness.maxAge >= 3))
-    throw new TypeError(`staleness.maxAge must be at least 3 seconds, got ${staleness.maxAge}`);
+  judgeNumber('staleness.maxAge', staleness?.maxAge, 3, ' seconds');
+  judgeNumber('revocationCapacity', options.revocationCapacity, 1);
+  judgeNumber('introspection.cacheSeconds', introspection?.cacheSeconds, 0);
+  judgeNumber('introspection.timeout', introspection?.timeout, 0.001, ' seconds');
+  judgeNumber('introspection.mostInFlight', introspection?.mostInFlight, 1);
+  // A lifetime that is no number would be one that never ends.
+  judgeNumber('dpop.proofLifetime', dpop?.proofLifetime, 1, ' seconds');
+  judgeNumber('dpop.replayCapacity', dpop?.replayCapacity, 1);
   judgePolicy(staleness?.policy);
+}
+
+/** Where keys, tokens and secrets travel to must be safe; `publicUrl` and `resource` only name this API, and must be readable at each request. */
+function judgeUrls(options: EdgeOptions): void {
+  const { issuer, jwksUri, introspectionEndpoint, publicUrl, resource } = options;
+  for (const [name, url] of Object.entries({ issuer, publicUrl, resource }))
+    if ((url !== undefined || name === 'issuer') && !isHttpUrl(url))
+      throw new TypeError(`${name} must be a whole URL such as https://api.example.com, got ${JSON.stringify(url)}`);
+  for (const url of [issuer, jwksUri, introspectionEndpoint, ...feedUrlsOf(options)])
+    if (url !== undefined && !(URL.canParse(url) && isAllowedUrl(options, url)))
+      throw new TypeError(`"${url}" must be https (or http on this machine); set allowInsecureRequests only for tests`);
+}
+
+function judgeNumber(name: string, value: number | undefined, least: number, unit = ''): void {
+  if (value !== undefined && !(value >= least && Number.isFinite(value)))
+    throw new TypeError(`${name} must be at least ${least}${unit}, and finite; got ${value}`);
 }
 
 function judgePolicy(policy: StalePolicy | undefined): void {
@@ -127,4 +147,9 @@ export function feedUrlsOf({ feedUrl, feedUrls }: EdgeOptions): readonly string[
 export function isAllowedUrl({ allowInsecureRequests }: EdgeOptions, text: string): boolean {
   const url = new URL(text);
   return isSecureUrl(url) || (allowInsecureRequests === true && url.protocol === 'http:');
+}
+
+/** True for the text of an http or https URL. */
+export function isHttpUrl(text: unknown): text is string {
+  return typeof text === 'string' && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
