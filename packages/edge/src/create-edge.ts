@@ -13,6 +13,7 @@ import {
   type EdgeOptions,
   feedUrlsOf,
   isAllowedUrl,
+  isHttpUrl,
   judgeOptions,
   type RefusalCounts,
 } from './options.ts';
@@ -267,11 +268,19 @@ class RunningEdge implements Edge {
 
   #knowledge(): Knowledge {
     const nowMs = this.#clock.monotonicMs();
+    const recency = this.#recency(nowMs);
     if (!this.#parts.revocations.isIncomplete) this.#incompleteAtMs = undefined;
     else {
       this.#incompleteAtMs ??= nowMs;
-      return { isCurrent: false, staleForMs: nowMs - this.#incompleteAtMs, because: 'the revocation set is full' };
+      // A set that was full before the feed was lost does not begin the time of `serve` anew.
+      const staleForMs = Math.max(nowMs - this.#incompleteAtMs, recency.isCurrent ? 0 : recency.staleForMs);
+      return { isCurrent: false, staleForMs, because: 'the revocation set is full' };
     }
+    return recency;
+  }
+
+  /** How recent what is known is, whether or not it is whole. */
+  #recency(nowMs: number): Knowledge {
     const stalenessMs = this.#feed?.stalenessMs();
     if (stalenessMs === undefined)
       return { isCurrent: false, staleForMs: nowMs - this.#createdAtMs, because: 'the first replay is not complete' };
@@ -337,10 +346,6 @@ function idsOf({ clientId, sessionId, grantId, tokenId }: VerifiedAccessToken): 
     ...(grantId === undefined ? {} : { grantId }),
     ...(tokenId === undefined ? {} : { tokenId }),
   };
-}
-
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 function required(value: string | undefined, name: string): string {

@@ -183,6 +183,60 @@ describe('the revocation feed', () => {
       assert.equal(feedOf(at).resyncs, 1, 'the cursor was kept');
     }));
 
+  test('a feed that is lost while it has a gap is told as lost, and a gap that stays is told once', () =>
+    withEdge(async (at) => {
+      at.notices.length = 0;
+      at.issuer.distortSet = ({ claims }) => Object.assign(claims, { iss: 'https://evil.example.com' });
+      at.issuer.endSession('s-1');
+      await eventually(() => feedOf(at).failuresInARow >= 4);
+      assert.deepEqual(
+        at.notices.map((notice) => notice.kind),
+        ['feed-gap'],
+      );
+      at.issuer.faults.feed = 'down';
+      const failures = feedOf(at).failuresInARow;
+      await eventually(() => feedOf(at).failuresInARow >= failures + 2);
+      assert.deepEqual(
+        at.notices.map((notice) => notice.kind),
+        ['feed-gap', 'feed-lost'],
+      );
+    }));
+
+  test('of many SETs that cannot be taken some are reported: no server reads them all', () =>
+    withEdge(
+      async (at) => {
+        for (let number = 0; number < 301; number++) at.issuer.appendSet('rubbish');
+        await at.edge.start();
+        await eventually(() => at.issuer.polls.some((poll) => poll.setErrs));
+        const { setErrs = {} } = at.issuer.polls.find((poll) => poll.setErrs) ?? {};
+        assert.equal(Object.keys(setErrs).length, 20);
+        assert.ok(feedOf(at).refusedSecurityEvents >= 301);
+      },
+      { isStarted: false },
+    ));
+
+  test('an id longer than a server reads is not reported, and is a gap all the same', () =>
+    withEdge(
+      async (at) => {
+        at.issuer.storeEpoch = 'e'.repeat(100);
+        at.issuer.appendSet('rubbish');
+        await at.edge.start();
+        await eventually(() => at.issuer.polls.length >= 2);
+        assert.deepEqual(at.issuer.polls[1]?.setErrs, {});
+        assert.equal(at.edge.status().knowledge?.isCurrent, false);
+      },
+      { isStarted: false },
+    ));
+
+  test('however old knowledge may get, a poll is held no longer than proxies let a silent line live', () =>
+    withEdge(
+      async (at) => {
+        await eventually(() => at.issuer.polls.length === 2);
+        assert.equal(at.issuer.polls[1]?.prefer, 'wait=20');
+      },
+      { staleness: { maxAge: 86_400 } },
+    ));
+
   test('wrong credentials: never current, and start says so by returning', () =>
     withEdge(
       async (at) => {
@@ -347,6 +401,23 @@ describe('the policy for stale revocations', () => {
         assert.equal(await at.reasonOf(token), 'token_expired', 'no policy outlives exp');
       },
       { staleness: { policy: { serve: 900 } } },
+    ));
+
+  test('serve does not begin anew where the feed was lost long ago and the set is full as well', () =>
+    withEdge(
+      async (at) => {
+        const token = await at.issuer.accessToken();
+        for (const sid of ['s-1', 's-2']) at.issuer.endSession(sid);
+        await eventually(() => at.issuer.polls.some(({ ack }) => ack?.includes('e1.2')));
+        // Nobody calls this API, or looks at its status, until the feed has been lost for longer than it may serve.
+        at.issuer.faults.feed = 'down';
+        at.issuer.wakePolls();
+        await eventually(() => at.notices.some(({ kind }) => kind === 'feed-lost'));
+        at.clock.monotonicMs += 10_000 + 901_000;
+        assert.equal(await at.reasonOf(token), 'revocations_stale');
+        assert.equal(at.edge.status().revocations.isIncomplete, true);
+      },
+      { revocationCapacity: 1, staleness: { policy: { serve: 900 } } },
     ));
 
   test('the bound is adjustable', () =>

@@ -52,6 +52,11 @@ const longPollGraceMs = 2000;
 const retryIncompleteMs = 30_000;
 const largestAnswerBytes = 16 * 1024 * 1024;
 const maxEvents = 1000;
+// Proxies cut what is silent for longer, a minute being the common bound, and a line that died unnoticed is noticed this soon.
+const longestLongPoll: Seconds = 20;
+// What is reported of an answer that could not be taken: enough to find the fault, and no more than any server reads.
+const mostReported = 20;
+const longestReportedId = 64;
 
 type PollAnswerRead = { sets: [id: string, set: string][]; mark: string; moreAvailable: boolean; resync: boolean };
 /** The part of a poll request that says where the receiver stands. */
@@ -80,6 +85,8 @@ export class RevocationFeed {
   #isCurrent = false;
   #currentAtMs: number | undefined;
   #replayAgainAtMs: number | undefined;
+  /** What the operator was told since the feed was last current. */
+  readonly #told = new Set<FeedNotice['kind']>();
   #isAnnounced = false;
   #wake: (() => void) | undefined;
   #endFirstRound: () => void = () => {};
@@ -94,7 +101,7 @@ export class RevocationFeed {
   constructor(options: RevocationFeedOptions) {
     this.#options = options;
     // A third of the bound: two polls in a row, the age of the first still counting, stay within it.
-    this.#longPollSeconds = Math.max(1, Math.floor(options.maxAge / 3));
+    this.#longPollSeconds = Math.min(longestLongPoll, Math.max(1, Math.floor(options.maxAge / 3)));
   }
 
   /** Starts polling; resolves when the first replay is complete, or when every node has failed once. Never rejects. */
@@ -194,21 +201,21 @@ export class RevocationFeed {
       this.#awaitsReplay = false;
     }
     const isReplay = answer.resync || this.#mark === undefined;
-    const errors: Record<string, SecurityEventError> = {};
+    const errors = new Map<string, SecurityEventError>();
     for (const [index, [id, set]] of answer.sets.entries()) {
       // A long replay must not hold up the API's own requests.
       if (index % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
       const verdict = await judgeSecurityEvent(set, id, this.#options);
-      if (!verdict.ok) errors[id] = verdict.error;
+      if (!verdict.ok) errors.set(id, verdict.error);
       else if (!verdict.revocation) this.#counts.ignoredSecurityEvents++;
       else if (verdict.revocation.kind === 'key') this.#options.onKeyRevoked(verdict.revocation.kid);
       else revocations.add(verdict.revocation, now());
     }
     this.#counts.securityEvents += answer.sets.length;
-    this.#counts.refusedSecurityEvents += Object.keys(errors).length;
-    const [first] = Object.entries(errors);
+    this.#counts.refusedSecurityEvents += errors.size;
+    const [first] = errors;
     if (first) {
-      this.#standing = { setErrs: errors };
+      this.#standing = { setErrs: reportOf(errors) };
       return `SET ${first[0].slice(0, 100)}: ${first[1].description}`;
     }
     const mark = await readFeedMark(answer.mark, this.#options);
@@ -232,6 +239,7 @@ export class RevocationFeed {
     if (!this.#isAnnounced)
       onNotice({ kind: 'feed-current', url: this.#url as string, position: mark.jti, entries: revocations.size });
     this.#isAnnounced = true;
+    this.#told.clear();
     this.#isCurrent = true;
     this.#lastFailure = undefined;
     this.#endFirstRound();
@@ -252,21 +260,22 @@ export class RevocationFeed {
   }
 
   #noteFailure(error: unknown): void {
-    const { onNotice } = this.#options;
     const url = this.#url ?? '';
     const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof FeedGap) onNotice({ kind: 'feed-gap', url, cause: message });
-    else if (this.#failuresInARow === 0)
-      onNotice({
-        kind: 'feed-lost',
-        url,
-        code: error instanceof EdgeRequestError ? error.code : 'unreachable',
-        message,
-      });
+    const code = error instanceof EdgeRequestError ? error.code : 'unreachable';
+    if (error instanceof FeedGap) this.#tellOnce({ kind: 'feed-gap', url, cause: message });
+    else this.#tellOnce({ kind: 'feed-lost', url, code, message });
     this.#failuresInARow++;
     this.#lastFailure = message;
     this.#isCurrent = false;
     this.#isAnnounced = false;
+  }
+
+  /** A gap that stays is told once, and a loss is told also where a gap was told before. */
+  #tellOnce(notice: FeedNotice): void {
+    if (this.#told.has(notice.kind)) return;
+    this.#told.add(notice.kind);
+    this.#options.onNotice(notice);
   }
 
   /** The pause doubles from 100 ms to 5 s; between half of it and all of it, so that edges do not come back in step. None before every node was tried. */
@@ -291,6 +300,12 @@ export class RevocationFeed {
 
 /** Something may have been missed; `message` says what showed it. */
 class FeedGap extends Error {}
+
+/** What goes into `setErrs`: a report that a server refuses for its size would be sent again and again, and nothing be learned. */
+function reportOf(errors: ReadonlyMap<string, SecurityEventError>): NonNullable<PollRequest['setErrs']> {
+  const readable = [...errors].filter(([id]) => id.length <= longestReportedId);
+  return Object.fromEntries(readable.slice(0, mostReported));
+}
 
 /** A mark follows another in the same store epoch and not below its position; anything else means that something was missed. */
 function follows(mark: FeedMarkClaims, previous: FeedMarkClaims): boolean {
