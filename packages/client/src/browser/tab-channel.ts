@@ -6,5 +6,13 @@ export function openTabChannel(name: string, onChange: () => void): TabChannel {
   if (typeof BroadcastChannel === 'undefined') return { announce: () => undefined, close: () => undefined };
   const channel = new BroadcastChannel(name);
   channel.onmessage = (message) => message.data === 'changed' && onChange();
-  return { announce: () => channel.postMessage('changed'), close: () => channel.close() };
+  let isOpen = true;
+  return {
+    // A refresh that was under way may end after the client was closed, and a closed channel throws.
+    announce: () => isOpen && channel.postMessage('changed'),
+    close: () => {
+      isOpen = false;
+      channel.close();
+    },
+  };
 }

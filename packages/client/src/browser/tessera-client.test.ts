@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { TestAuthorizationServer } from '../../testing/authorization-server.ts';
 import { makeFakePage } from '../../testing/fake-page.ts';
+import { memoryDpopKeys, memoryStorage } from '../core/index.ts';
 import { createTesseraClient, type TesseraClientOptions } from './tessera-client.ts';
 
 async function open(
@@ -235,6 +236,35 @@ test('the page’s own origin may receive the token without being listed', async
   await client.handleRedirect();
   await client.authorize('GET', new URL('https://app.example/api'));
   await assert.rejects(client.authorize('GET', new URL('https://other.example/api')), { code: 'origin_not_allowed' });
+});
+
+test('a sessionStorage that was blocked meanwhile leaves no code in the address', async (t) => {
+  const { client, page, follow } = await open(t);
+  await client.signIn();
+  await follow();
+  page.block();
+  await assert.rejects(client.handleRedirect(), { code: 'storage_unavailable' });
+  assert.equal(page.href(), 'https://app.example/callback');
+});
+
+test('a refresh that ends after the client was closed is no error of the page', async (t) => {
+  const failures: unknown[] = [];
+  const note = (error: unknown) => failures.push(error);
+  process.on('uncaughtException', note);
+  t.after(() => process.off('uncaughtException', note));
+  const { client, server, follow } = await open(t, {
+    storage: { ...memoryStorage(), reach: 'browser' },
+    dpopKeys: memoryDpopKeys(),
+  });
+  await client.signIn();
+  await follow();
+  await client.handleRedirect();
+  server.tokenDelayMs = 20;
+  const refreshing = client.refresh();
+  client.close();
+  await refreshing;
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(failures, []);
 });
 
 test('a blocked sessionStorage is told before the user is sent away', async (t) => {

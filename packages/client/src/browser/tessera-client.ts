@@ -12,7 +12,7 @@ import {
 import { systemRuntime } from '../core/runtime.ts';
 import { indexedDbDpopKeys } from './indexed-db-dpop-keys.ts';
 import { type Page, windowPage } from './page.ts';
-import { RedirectTraces } from './redirect-traces.ts';
+import { RedirectTraces, type SignInTrace } from './redirect-traces.ts';
 import { openTabChannel, type TabChannel } from './tab-channel.ts';
 import { webLock } from './web-lock.ts';
 
@@ -153,8 +153,9 @@ export class TesseraClient extends TokenClient {
   }
 
   async #completeSignIn(address: URL, state: string): Promise<RedirectResult> {
-    const signIn = this.#traces.take('sign_in', state);
+    let signIn: SignInTrace | undefined;
     try {
+      signIn = this.#traces.take('sign_in', state);
       if (signIn === undefined) {
         throw new TesseraClientError(
           'state_mismatch',

@@ -43,9 +43,11 @@ export async function requestPatiently(
     const outcome = await sendOnce(runtime, policy, send);
     if (outcome instanceof Response) return outcome;
     const waitMs = Math.max(backOffMs(runtime, policy, attempt), (outcome.retryAfter ?? 0) * 1000);
-    const isTooLate = runtime.now() + waitMs / 1000 - began > policy.lastBegins;
-    if (attempt >= policy.attempts || waitMs > policy.longestWaitMs || isTooLate) throw outcome;
+    const isTooLate = (pauseMs: number) => runtime.now() + pauseMs / 1000 - began > policy.lastBegins;
+    if (attempt >= policy.attempts || waitMs > policy.longestWaitMs || isTooLate(waitMs)) throw outcome;
     await runtime.wait(waitMs);
+    // A device that slept meanwhile wakes long after the pause was over.
+    if (isTooLate(0)) throw outcome;
   }
 }
 

@@ -131,6 +131,15 @@ test('D1: no attempt begins so late that the token of a lost answer would look s
   assert.equal(stage.server.count('/token', 'refresh_token'), 3, 'at 0, 12 and 24 s; at 36 the window of 30 is over');
 });
 
+test('D1: a device that slept through the pause between attempts does not present the token hours later', async (t) => {
+  let pass: (seconds: number) => void = () => {};
+  const stage = await makeSignedInStage(t, { runtime: { wait: async () => pass(7200) } });
+  pass = stage.pass;
+  stage.server.failures = [503];
+  await assert.rejects(stage.client.refresh(), { code: 'server_unavailable' });
+  assert.equal(stage.server.count('/token', 'refresh_token'), 1);
+});
+
 test('a short Retry-After is kept between attempts', async (t) => {
   const stage = await makeSignedInStage(t);
   Object.assign(stage.server, { failures: [503], retryAfter: '4' });

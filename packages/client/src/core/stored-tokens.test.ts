@@ -58,6 +58,66 @@ test('an adapter that throws is storage_unavailable, and its message, which may 
   assert.deepEqual(stage.required, [], 'the server gave the same successor again');
 });
 
+test('D1: tokens that could not be written are used from memory, and written once there is room', async (t) => {
+  const inner = memoryStorage();
+  let isFull = false;
+  const storage: TokenStorage = {
+    ...inner,
+    set: (key, value) => {
+      if (isFull) throw new Error('full');
+      return inner.set(key, value);
+    },
+  };
+  const stage = await makeSignedInStage(t, { storage });
+  const before = await stage.client.getTokens();
+  isFull = true;
+  await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
+  // Far beyond the time in which the server gives the same successor to a spent token.
+  stage.pass(3600);
+  await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
+  assert.equal(stage.server.count('/token', 'refresh_token'), 2);
+  const held = await stage.client.getTokens();
+  assert.notEqual(held?.access_token, before?.access_token);
+  isFull = false;
+  assert.deepEqual(await stage.client.getTokens(), held);
+  assert.equal(await inner.get(`tessera:${stage.server.origin}/:web:tokens`), JSON.stringify(held));
+  assert.deepEqual(stage.required, [], 'a full storage signs nobody out');
+});
+
+test('what another tab wrote or removed is newer than tokens that could not be written', async (t) => {
+  const inner = memoryStorage();
+  let isFull = false;
+  const storage: TokenStorage = {
+    ...inner,
+    set: (key, value) => {
+      if (isFull) throw new Error('full');
+      return inner.set(key, value);
+    },
+  };
+  const stage = await makeSignedInStage(t, { storage });
+  isFull = true;
+  await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
+  await inner.remove(`tessera:${stage.server.origin}/:web:tokens`);
+  assert.equal(await stage.client.getTokens(), undefined);
+});
+
+test('signing out with a full storage revokes the newest refresh token and forgets it', async (t) => {
+  const inner = memoryStorage();
+  let isFull = false;
+  const storage: TokenStorage = {
+    ...inner,
+    set: (key, value) => {
+      if (isFull && key.endsWith(':tokens')) throw new Error('full');
+      return inner.set(key, value);
+    },
+  };
+  const stage = await makeSignedInStage(t, { storage });
+  isFull = true;
+  await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
+  assert.deepEqual(await stage.client.signOut(), { revocation: 'done' });
+  assert.equal(await stage.client.getTokens(), undefined);
+});
+
 test('B5: by default nothing is written anywhere but memory; an adapter sees one key', async (t) => {
   const inner = memoryStorage();
   const written = new Set<string>();

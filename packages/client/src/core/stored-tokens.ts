@@ -4,13 +4,15 @@ import type { TokenStorage } from './token-storage.ts';
 
 /**
  * The token set as the storage adapter holds it now. Reads it afresh every time, because another tab may have changed it; parsing is
- * skipped while the text is the same.
+ * skipped while the text is the same. Where a refresh's tokens cannot be written they are kept in memory and written later: those in the storage are spent, and
+ * presented again they would look stolen.
  */
 export class StoredTokens {
   readonly #storage: TokenStorage;
   readonly #key: string;
   #lastText: string | undefined;
   #lastTokens: TokenSet | undefined;
+  #unwritten: { tokens: TokenSet; over: string | undefined } | undefined;
 
   constructor(storage: TokenStorage, key: string) {
     this.#storage = storage;
@@ -19,24 +21,43 @@ export class StoredTokens {
 
   /** The stored tokens, if any. What cannot be read is removed and reported as `storage_corrupt`; an adapter that throws, as `storage_unavailable`. */
   async read(): Promise<TokenSet | undefined> {
-    return this.#parse(await guard('read', () => this.#storage.get(this.#key)));
+    return this.#newest(await guard('read', () => this.#storage.get(this.#key)));
   }
 
   /** Like `read`, but certain to see what another tab wrote before. */
   async readLatest(): Promise<TokenSet | undefined> {
     const { getLatest } = this.#storage;
     if (getLatest === undefined) return this.read();
-    return this.#parse(await guard('read', () => getLatest.call(this.#storage, this.#key)));
+    return this.#newest(await guard('read', () => getLatest.call(this.#storage, this.#key)));
   }
 
   async write(tokens: TokenSet): Promise<void> {
     await guard('written', () => this.#storage.set(this.#key, JSON.stringify(tokens)));
+    this.#unwritten = undefined;
+  }
+
+  /** Writes the successors of the tokens read last. Throws as `write` does, and `read` then gives them all the same. */
+  async replace(tokens: TokenSet): Promise<void> {
+    this.#unwritten = { tokens, over: this.#lastText };
+    await this.write(tokens);
   }
 
   async remove(): Promise<void> {
+    this.#unwritten = undefined;
     this.#lastText = undefined;
     this.#lastTokens = undefined;
     await guard('removed', () => this.#storage.remove(this.#key));
+  }
+
+  async #newest(text: string | null | undefined): Promise<TokenSet | undefined> {
+    const unwritten = this.#unwritten;
+    // Somebody else has written or removed since: that is newer than what is held here.
+    if (unwritten === undefined || text !== unwritten.over) {
+      this.#unwritten = undefined;
+      return this.#parse(text);
+    }
+    await this.write(unwritten.tokens).catch(() => undefined);
+    return unwritten.tokens;
   }
 
   async #parse(text: string | null | undefined): Promise<TokenSet | undefined> {

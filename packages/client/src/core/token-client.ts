@@ -274,7 +274,7 @@ export class TokenClient {
     // The user signed out, or in again, while the answer was under way: it must not undo that.
     if (latest === undefined) throw this.#announceSignIn(signedOutMeanwhile());
     if (latest.access_token !== before.access_token) return latest;
-    await this.#tokens.write(after);
+    await this.#tokens.replace(after);
     this.#changes.tell({ reason: 'refreshed' });
     return after;
   }
