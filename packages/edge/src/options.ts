@@ -46,7 +46,10 @@ export type EdgeOptions = {
   /** By how much the clocks may differ (default 5 s, at most 60 s). */
   skew?: Seconds;
 
-  /** The URL under which clients reach this API, when a proxy stands in front; headers such as X-Forwarded-Host are never trusted. */
+  /**
+   * The URL under which clients reach this API; headers such as X-Forwarded-Host are never trusted. Without it a DPoP proof is compared with the Host header, which the sender
+   * writes: set it behind a proxy, and wherever DPoP is used.
+   */
   publicUrl?: string;
   /** This API's identifier in its metadata (RFC 9728). Default: the first audience that is a URL, else `publicUrl`. */
   resource?: string;

@@ -471,6 +471,29 @@ describe('the policy for stale revocations', () => {
       { revocationCapacity: 2, staleness: { policy: 'refuse' } },
     ));
 
+  test('a replay that takes long and finds no room is repeated so seldom that the API has the time', () =>
+    withEdge(
+      async (at) => {
+        for (const sid of ['s-1', 's-2', 's-3']) at.issuer.endSession(sid);
+        at.issuer.distortSet = () => {
+          at.clock.monotonicMs += 20_000;
+        };
+        await at.edge.start();
+        assert.equal(feedOf(at).resyncs, 1);
+        const polls = () => at.issuer.polls.length;
+        for (const [passedMs, resyncs] of [
+          [500_000, 1],
+          [41_000, 2],
+        ] as const) {
+          at.clock.monotonicMs += passedMs;
+          const before = polls();
+          await eventuallyPolling(at, () => polls() >= before + 3);
+          assert.equal(feedOf(at).resyncs, resyncs);
+        }
+      },
+      { isStarted: false, revocationCapacity: 1 },
+    ));
+
   test('without a feed the choice must be named, and the status and the start say it', async () => {
     await withEdge(
       async (at) => {

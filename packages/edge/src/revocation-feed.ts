@@ -49,7 +49,9 @@ const leastPauseMs = 100;
 const mostPauseMs = 5000;
 const shortPollTimeoutMs = 5000;
 const longPollGraceMs = 2000;
+// A picture that had no room is asked for again this much later, and so that replays take a tenth of the time at most: each entry costs a verification.
 const retryIncompleteMs = 30_000;
+const retryIncompletePerReplay = 9;
 const largestAnswerBytes = 16 * 1024 * 1024;
 const maxEvents = 1000;
 // Proxies cut what is silent for longer, a minute being the common bound, and a line that died unnoticed is noticed this soon.
@@ -84,6 +86,8 @@ export class RevocationFeed {
   #awaitsReplay = true;
   #isCurrent = false;
   #currentAtMs: number | undefined;
+  #replayBeganAtMs = 0;
+  #replayTookMs = 0;
   #replayAgainAtMs: number | undefined;
   /** What the operator was told since the feed was last current. */
   readonly #told = new Set<FeedNotice['kind']>();
@@ -197,6 +201,7 @@ export class RevocationFeed {
     const { revocations, now } = this.#options;
     if (answer.resync || this.#awaitsReplay) {
       revocations.beginReplacement();
+      this.#replayBeganAtMs = sentAtMs;
       this.#counts.resyncs++;
       this.#awaitsReplay = false;
     }
@@ -231,11 +236,14 @@ export class RevocationFeed {
 
   #becomeCurrent(mark: FeedMarkClaims, sentAtMs: number): void {
     const { revocations, monotonicMs, now, skew, onNotice } = this.#options;
+    if (revocations.isReplacing) this.#replayTookMs = monotonicMs() - this.#replayBeganAtMs;
     revocations.completeReplacement();
     const behindMs = now() * 1000 - mark.as_of_ms - (skew + 1) * 1000;
     this.#currentAtMs = Math.min(sentAtMs, monotonicMs() - Math.max(0, behindMs));
     if (!revocations.isIncomplete) this.#replayAgainAtMs = undefined;
-    else this.#replayAgainAtMs ??= monotonicMs() + retryIncompleteMs;
+    else
+      this.#replayAgainAtMs ??=
+        monotonicMs() + Math.max(retryIncompleteMs, retryIncompletePerReplay * this.#replayTookMs);
     if (!this.#isAnnounced)
       onNotice({ kind: 'feed-current', url: this.#url as string, position: mark.jti, entries: revocations.size });
     this.#isAnnounced = true;
