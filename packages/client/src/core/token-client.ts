@@ -107,7 +107,8 @@ export class TokenClient {
   /**
    * Gets a new pair of tokens now. Calls while one is under way, here or in another tab that shares the storage, share its result. Throws
    * `refresh_refused` when the server refuses (the sign-in is then over), `sign_in_required` without a refresh token, `network` and
-   * `server_unavailable` when no answer came (the sign-in lives).
+   * `server_unavailable` when no answer came (the sign-in lives), `storage_unavailable` when the new tokens could not be stored (they are used from memory, and
+   * stored once that is possible).
    */
   async refresh(): Promise<TokenSet> {
     const tokens = await this.#current();
