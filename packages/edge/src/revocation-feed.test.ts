@@ -517,6 +517,11 @@ describe('a SET that does not hold', () => {
   ][] = [
     ['of another type', 'invalid_request', ({ header }) => Object.assign(header, { typ: 'JWT' })],
     ['without a type', 'invalid_request', ({ header }) => Object.assign(header, { typ: undefined })],
+    [
+      'with a critical header nobody here understands',
+      'invalid_request',
+      ({ header }) => Object.assign(header, { crit: ['x-later'], 'x-later': true }),
+    ],
     ['of another issuer', 'invalid_issuer', ({ claims }) => Object.assign(claims, { iss: 'https://evil.example.com' })],
     ['under another id', 'invalid_request', ({ claims }) => Object.assign(claims, { jti: 'e1.99' })],
     ['signed by an unknown key', 'invalid_key', ({ header }) => Object.assign(header, { kid: 'nobody' })],

@@ -78,6 +78,23 @@ test('a full set refuses the next live entry and says so; nothing live is evicte
   assert.equal(set.size, 3);
 });
 
+test('the cut-off of a client takes a place like every other ending, once', () => {
+  const set = new RevocationSet({ capacity: 1 });
+  const cutOff = (client_id: string, epoch: number): Revocation => ({
+    kind: 'client-epoch',
+    client_id,
+    epoch,
+    until: 100,
+  });
+  set.add(cutOff('a', 1), 0);
+  set.add(cutOff('a', 2), 0);
+  assert.equal(set.isIncomplete, false);
+  assert.equal(set.find({ client_id: 'a', client_epoch: 1 })?.reason, 'client_cut_off');
+  set.add(cutOff('b', 1), 0);
+  assert.equal(set.isIncomplete, true);
+  assert.equal(set.size, 1);
+});
+
 test('lapsed entries make room before anything is refused', () => {
   const set = new RevocationSet({ capacity: 2 });
   set.add(session('a', 10), 0);

@@ -323,7 +323,9 @@ export class TestIssuer {
 
   sign(claims: Record<string, unknown>, header: Record<string, unknown>): Promise<string> {
     const key = this.#setSigning ?? this.signingKey;
-    return new SignJWT(claims).setProtectedHeader({ alg: key.alg, kid: key.kid, ...header }).sign(key.privateKey);
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: key.alg, kid: key.kid, ...header })
+      .sign(key.privateKey, { crit: { 'x-later': true } });
   }
 
   #isAuthenticated(request: IncomingMessage): boolean {
