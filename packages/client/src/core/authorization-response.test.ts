@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { makeStage, redirect_uri, type Stage, signIn } from '../../testing/signed-in-client.ts';
+import { memoryDpopKeys } from './dpop-keys.ts';
 
 test('C17: a sign-in yields DPoP-bound tokens and the user of a validated ID token', async (t) => {
   const stage = await makeStage(t);
@@ -64,6 +65,16 @@ const attacks: Attack[] = [
     code: 'issuer_mismatch',
     tokenRequests: 0,
     arrange: (server) => Object.assign(server, { responseParameters: { iss: 'https://evil.example' } }),
+  },
+  {
+    name: 'another issuer from a server that does not say it names itself (RFC 9207 section 2.4)',
+    code: 'issuer_mismatch',
+    tokenRequests: 0,
+    arrange: (server) =>
+      Object.assign(server, {
+        metadata: { authorization_response_iss_parameter_supported: undefined },
+        responseParameters: { iss: 'https://evil.example' },
+      }),
   },
   {
     name: 'no issuer from a server that always names itself',
@@ -170,6 +181,25 @@ for (const { name, code, error, arrange, parameters, tokenRequests } of attacks)
     assert.deepEqual(stage.changes, []);
   });
 }
+
+test('an answer to a sign-in begun with another issuer, before a deployment changed it, is not redeemed here', async (t) => {
+  const { client, server } = await makeStage(t);
+  const { url, pending } = await client.createAuthorizationRequest(redirect_uri);
+  const back = await server.approve(url);
+  const elsewhere = { ...pending, issuer: 'https://former.example' };
+  await assert.rejects(client.redeemAuthorizationResponse(elsewhere, back.searchParams), { code: 'issuer_mismatch' });
+  assert.equal(server.count('/token'), 0);
+});
+
+test('signing in again leaves no key of the earlier sign-in behind', async (t) => {
+  const keys = memoryDpopKeys();
+  const stage = await makeStage(t, { dpopKeys: keys });
+  await signIn(stage);
+  const first = (await stage.client.getTokens())?.keyId ?? '';
+  assert.ok(await keys.load(first));
+  await signIn(stage);
+  assert.equal(await keys.load(first), undefined);
+});
 
 test('a parameter given twice is not accepted (RFC 6749 section 3.1)', async (t) => {
   const { client, server } = await makeStage(t);
