@@ -18,6 +18,22 @@ test('B10: refresh gives a new pair and keeps what the answer leaves out', async
   assert.deepEqual(changes, ['signed_in', 'refreshed']);
 });
 
+test('B10: a refresh token that is not replaced stays (RFC 6749 section 6)', async (t) => {
+  let isSignedIn = false;
+  const fetchWithoutRotation: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (!isSignedIn || !String(input).endsWith('/token')) return response;
+    const { refresh_token: _, ...body } = (await response.json()) as Record<string, unknown>;
+    return Response.json(body, { status: response.status });
+  };
+  const stage = await makeSignedInStage(t, { runtime: { fetch: fetchWithoutRotation } });
+  isSignedIn = true;
+  const before = await stage.client.getTokens();
+  const after = await stage.client.refresh();
+  assert.notEqual(after.access_token, before?.access_token);
+  assert.equal(after.refresh_token, before?.refresh_token);
+});
+
 test('B10: a refused refresh throws refresh_refused, empties the storage and asks for sign-in once', async (t) => {
   const storage = memoryStorage();
   const stage = await makeSignedInStage(t, { storage });
