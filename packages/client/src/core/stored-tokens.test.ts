@@ -37,40 +37,42 @@ test('showing who is signed in does not fail on a corrupt storage', async (t) =>
   assert.equal(await client.getTokens(), undefined);
 });
 
-test('an adapter that throws is storage_unavailable, and its message, which may quote the value, is not passed on', async (t) => {
+/** A storage that has no room for tokens while it is full. */
+function fillableStorage(): { storage: TokenStorage; isFull: boolean } {
   const inner = memoryStorage();
-  let isFull = false;
-  const storage: TokenStorage = {
-    ...inner,
-    set: (key, value) => {
-      if (isFull) throw new Error(`no room for ${value}`);
-      return inner.set(key, value);
+  const disk = {
+    isFull: false,
+    storage: {
+      ...inner,
+      set: (key: string, value: string) => {
+        if (disk.isFull && key.endsWith(':tokens')) throw new Error(`no room for ${value}`);
+        return inner.set(key, value);
+      },
     },
   };
+  return disk;
+}
+
+test('an adapter that throws is storage_unavailable, and its message, which may quote the value, is not passed on', async (t) => {
+  const disk = fillableStorage();
+  const { storage } = disk;
   const stage = await makeSignedInStage(t, { storage });
-  isFull = true;
+  disk.isFull = true;
   const error = await stage.client.refresh().catch((reason: unknown) => reason);
   assert.ok(error instanceof Error);
   assert.equal((error as Error & { code: string }).code, 'storage_unavailable');
   assert.ok(!error.message.includes('rt~') && error.cause === undefined);
-  isFull = false;
+  disk.isFull = false;
   await stage.client.refresh();
   assert.deepEqual(stage.required, [], 'the server gave the same successor again');
 });
 
 test('D1: tokens that could not be written are used from memory, and written once there is room', async (t) => {
-  const inner = memoryStorage();
-  let isFull = false;
-  const storage: TokenStorage = {
-    ...inner,
-    set: (key, value) => {
-      if (isFull) throw new Error('full');
-      return inner.set(key, value);
-    },
-  };
+  const disk = fillableStorage();
+  const { storage } = disk;
   const stage = await makeSignedInStage(t, { storage });
   const before = await stage.client.getTokens();
-  isFull = true;
+  disk.isFull = true;
   await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
   // Far beyond the time in which the server gives the same successor to a spent token.
   stage.pass(3600);
@@ -78,41 +80,27 @@ test('D1: tokens that could not be written are used from memory, and written onc
   assert.equal(stage.server.count('/token', 'refresh_token'), 2);
   const held = await stage.client.getTokens();
   assert.notEqual(held?.access_token, before?.access_token);
-  isFull = false;
+  disk.isFull = false;
   assert.deepEqual(await stage.client.getTokens(), held);
-  assert.equal(await inner.get(`tessera:${stage.server.origin}/:web:tokens`), JSON.stringify(held));
+  assert.equal(await storage.get(`tessera:${stage.server.origin}/:web:tokens`), JSON.stringify(held));
   assert.deepEqual(stage.required, [], 'a full storage signs nobody out');
 });
 
 test('what another tab wrote or removed is newer than tokens that could not be written', async (t) => {
-  const inner = memoryStorage();
-  let isFull = false;
-  const storage: TokenStorage = {
-    ...inner,
-    set: (key, value) => {
-      if (isFull) throw new Error('full');
-      return inner.set(key, value);
-    },
-  };
+  const disk = fillableStorage();
+  const { storage } = disk;
   const stage = await makeSignedInStage(t, { storage });
-  isFull = true;
+  disk.isFull = true;
   await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
-  await inner.remove(`tessera:${stage.server.origin}/:web:tokens`);
+  await storage.remove(`tessera:${stage.server.origin}/:web:tokens`);
   assert.equal(await stage.client.getTokens(), undefined);
 });
 
 test('signing out with a full storage revokes the newest refresh token and forgets it', async (t) => {
-  const inner = memoryStorage();
-  let isFull = false;
-  const storage: TokenStorage = {
-    ...inner,
-    set: (key, value) => {
-      if (isFull && key.endsWith(':tokens')) throw new Error('full');
-      return inner.set(key, value);
-    },
-  };
+  const disk = fillableStorage();
+  const { storage } = disk;
   const stage = await makeSignedInStage(t, { storage });
-  isFull = true;
+  disk.isFull = true;
   await assert.rejects(stage.client.refresh(), { code: 'storage_unavailable' });
   assert.deepEqual(await stage.client.signOut(), { revocation: 'done' });
   assert.equal(await stage.client.getTokens(), undefined);
