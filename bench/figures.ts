@@ -29,15 +29,15 @@ function comparison(compared: readonly Row[]): string {
 }
 
 function headOfStore(store: string): string[] {
-  return [`${store}: Tessera`, 'oidc-provider', 'to peer', 'p50 / p99, ms'];
+  return [`${store}: Tessera`, 'oidc-provider', 'to peer', 'to it grouped', 'p50 / p99, ms'];
 }
 
 function cellsOf(rows: readonly Row[], store: StoreName): string[] {
   const of = (subject: Row['subject']) => rows.find((row) => row.store === store && row.subject === subject);
   const ours = of('tessera');
   const waits = ours?.p50_ms == null ? '–' : `${ours.p50_ms} / ${ours.p99_ms}`;
-  const ratio = ours?.ratio_to_peer == null ? '–' : `${ours.ratio_to_peer}x`;
-  return [figure(ours?.value), figure(of('oidc-provider')?.value), ratio, waits];
+  const ratios = [ours?.ratio_to_peer, ours?.ratio_to_grouped_peer].map((ratio) => (ratio == null ? '–' : `${ratio}x`));
+  return [figure(ours?.value), figure(of('oidc-provider')?.value), ...ratios, waits];
 }
 
 /** Rows that say more than the others: one line each. */
