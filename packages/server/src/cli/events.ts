@@ -4,12 +4,11 @@ import { findUser } from '../admin/users.ts';
 import { didYouMean } from '../config/suggestion.ts';
 import { type EventType, eventTypes } from '../events/event-types.ts';
 import type { EventRecord } from '../store/store.ts';
-import { visibleJson } from '../visible-json.ts';
 import { collect, type Register, storeCommand, wholeNumber } from './command.ts';
 import { type StoreOptions, valueOrFail, withContext } from './command-context.ts';
 import { CommandFailure } from './failure.ts';
 import { checkLimit } from './live-filter.ts';
-import { exact } from './output.ts';
+import { exact, toJson } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 type EventOptions = StoreOptions & {
@@ -71,8 +70,7 @@ async function events(terminal: Terminal, options: EventOptions): Promise<void> 
       let after = (await context.store.position()).position;
       const first = valueOrFail(await listEvents(context, { ...filter, before: after + 1, limit: options.limit }));
       const shown = first.items.toReversed();
-      if (options.json && !options.follow)
-        return terminal.out(visibleJson(JSON.stringify({ items: shown }, undefined, 2)));
+      if (options.json && !options.follow) return terminal.out(toJson({ items: shown }, 2));
       show(terminal, options, shown);
       while (options.follow && !stopping.signal.aborted) {
         const page = valueOrFail(await listEvents(context, { ...filter, after, limit: 500 }));
@@ -88,7 +86,7 @@ async function events(terminal: Terminal, options: EventOptions): Promise<void> 
 }
 
 function show(terminal: Terminal, { json }: EventOptions, records: readonly EventRecord[]): void {
-  for (const record of records) terminal.out(json ? visibleJson(JSON.stringify(record)) : describeEvent(record));
+  for (const record of records) terminal.out(json ? toJson(record) : describeEvent(record));
 }
 
 function toType(text: string): EventType {

@@ -2,6 +2,11 @@ import type { Seconds } from '@tessera/protocol';
 import { visibleJson } from '../visible-json.ts';
 import type { Terminal } from './terminal.ts';
 
+/** A result for machines, in which no character acts on what shows it. */
+export function toJson(value: unknown, indent?: number): string {
+  return visibleJson(JSON.stringify(value, undefined, indent));
+}
+
 /** Prints a result: as JSON for machines, else in words. */
 export function print<T>(
   terminal: Terminal,
@@ -9,7 +14,7 @@ export function print<T>(
   value: T,
   inWords: (value: T) => string | string[],
 ): void {
-  const text = options.json ? visibleJson(JSON.stringify(value, undefined, 2)) : inWords(value);
+  const text = options.json ? toJson(value, 2) : inWords(value);
   for (const line of Array.isArray(text) ? text : [text]) terminal.out(line);
 }
 

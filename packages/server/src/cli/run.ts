@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
-import { visibleJson } from '../visible-json.ts';
 import type { Register } from './command.ts';
 import { describeFailure } from './failure.ts';
+import { toJson } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** All commands, each loaded only when it is called: starting must stay quick. */
@@ -49,7 +49,7 @@ export async function run(line: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { message, exitCode, details } = describeFailure(error);
-    if (line.includes('--json')) terminal.err(visibleJson(JSON.stringify({ error: message, ...details })));
+    if (line.includes('--json')) terminal.err(toJson({ error: message, ...details }));
     else terminal.err(`✗ ${message}`);
     return exitCode;
   }

@@ -28,11 +28,11 @@ export function createClientAddress(trusted: readonly string[], onStranger?: (pe
       return address;
     }
     const chain = forwardedFor.split(',').map((part) => unmapped(part.trim()));
-    while (isTrusted(address)) {
+    do {
       const next = chain.pop();
       if (next === undefined || isIP(next) === 0) break;
       address = next;
-    }
+    } while (isTrusted(address));
     return address;
   };
 }
