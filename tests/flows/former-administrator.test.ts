@@ -6,7 +6,7 @@ import { basic, obtainCode, password, redeemCode, secret, startTestServer, type 
 const actor = { kind: 'cli' } as const;
 
 describe('the admin API and who was an administrator', () => {
-  const scope = 'tessera:users:read tessera:users:write';
+  const scope = 'tessera:users:read tessera:users:write tessera:events:read';
   const clients = [
     {
       client_id: 'console',
@@ -49,12 +49,16 @@ describe('the admin API and who was an administrator', () => {
   it('a token of before does not do what was taken from its client', async () => {
     const form = { grant_type: 'client_credentials', resource: `${test.issuer}/admin/api` };
     const { body } = await test.post('/token', form, basic('job'));
+    const headers = { authorization: `Bearer ${body.access_token}` };
+    const metrics = () => test.server.fetch(new Request(`${test.issuer}/metrics`, { headers }), '203.0.113.9');
     assert.equal((await call(body.access_token, 'GET', '/users')).status, 200);
+    assert.equal((await metrics()).status, 200);
     const job = await test.store.get('client', 'job');
     assert.ok(job);
     await test.store.commit([{ change: 'put', kind: 'client', expect: job.version, record: { ...job, scopes: [] } }]);
     const refused = await call(body.access_token, 'GET', '/users');
     assert.equal(refused.status, 403);
     assert.match(String(refused.headers.get('www-authenticate')), /insufficient_scope/);
+    assert.equal((await metrics()).status, 403);
   });
 });

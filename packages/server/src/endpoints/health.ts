@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
-import { challenged, presentedAccessToken } from '../http/access-token-header.ts';
+import { presentedAccessToken, refuseWithoutScope } from '../http/access-token-header.ts';
 import { isFromHere } from '../http/client-address.ts';
 import { type Input, json, type Output } from '../http/message.ts';
-import { answerRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { answerRefusal, type Refusal } from '../http/refusal.ts';
 import { StoreWentBack } from '../store/journal/journaled-store.ts';
 import { catchUp } from '../up-to-date.ts';
 
@@ -43,12 +43,7 @@ export async function metricsEndpoint(context: Context, input: Input): Promise<O
 async function refuseStranger(context: Context, input: Input): Promise<Refusal | undefined> {
   const presented = await presentedAccessToken(context, input, `${context.config.issuer}/metrics`);
   if (presented.kind === 'refuse') return presented;
-  const { claims } = presented;
-  if (claims.scope.split(' ').includes(metricsScope)) return undefined;
-  const missing = refuse('insufficient_scope', 'scope_missing', `this needs the scope ${metricsScope}`, {
-    facts: { clientId: claims.client_id },
-  });
-  return challenged(claims.cnf ? 'DPoP' : 'Bearer', missing, metricsScope);
+  return refuseWithoutScope(context, presented, metricsScope);
 }
 
 const metricsScope = 'tessera:events:read';

@@ -1,6 +1,7 @@
 import { formatChallenge } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { type LiveAccessToken, liveAccessToken } from '../tokens/live-access-token.ts';
+import { judgeScopes } from '../tokens/permissions.ts';
 import { readDpop, replayRefusal } from './dpop.ts';
 import type { Input } from './message.ts';
 import { readForm, readParameters } from './parameters.ts';
@@ -61,6 +62,26 @@ export async function presentedAccessToken(
   if (remembered.outcome === 'conflict')
     return challenged(scheme, { ...(await replayRefusal(context, dpop, facts)), status: 401 });
   return { kind: 'token', ...verdict };
+}
+
+/**
+ * Why a live token does not give a scope of the admin API, undefined when it does: it lacks the scope, or the user's roles or the client's registration give it no longer. Who was an administrator
+ * must not have the token's lifetime left to take the role back. Source: RFC 6750 section 3.1.
+ */
+export async function refuseWithoutScope(
+  context: Context,
+  { claims, client, user }: PresentedAccessToken,
+  scope: string,
+): Promise<Refusal | undefined> {
+  const no = (reason: 'scope_missing' | 'scope_not_allowed', why: string) =>
+    challenged(
+      claims.cnf ? 'DPoP' : 'Bearer',
+      refuse('insufficient_scope', reason, why, { facts: { clientId: claims.client_id } }),
+      scope,
+    );
+  if (!claims.scope.split(' ').includes(scope)) return no('scope_missing', `this needs the scope ${scope}`);
+  const present = judgeScopes([scope], client, user, await context.registry.resourceServers());
+  return present.allowed.length === 0 ? no('scope_not_allowed', `the scope ${scope} was taken away`) : undefined;
 }
 
 /** The refusal with the challenge that goes with it. */
