@@ -17,15 +17,18 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
   let reach: Reach;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tessera-workers-'));
-    const issuer = `http://127.0.0.1:${await freePort()}`;
+    const port = await freePort();
+    const issuer = `http://127.0.0.1:${port}`;
     await writeFile(join(folder, 'tessera.config.json'), JSON.stringify({ ...appsConfig(issuer), workers: 3 }));
-    server = await startServerProcess(folder, { args: ['--port', '0'] });
+    server = await startServerProcess(folder, { args: ['--port', String(port)] });
     reach = { issuer, url: server.url };
   });
   after(async () => {
     await server.kill();
     await rm(folder, { recursive: true, force: true });
   });
+
+  const portOfItsOwn = async () => ({ args: ['--port', String(await freePort())] });
 
   /** A counter's sum over its labels, as the server tells it. */
   const counted = async (name: string): Promise<number> => {
@@ -137,7 +140,7 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
   });
 
   it('the death of the primary process leaves no worker behind', async () => {
-    const other = await startServerProcess(folder, { args: ['--port', '0'] });
+    const other = await startServerProcess(folder, await portOfItsOwn());
     const pids = other.workers();
     await other.kill();
     await eventually(() => pids.every((pid) => !isAlive(pid)));
@@ -145,7 +148,7 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
 
   it('while the machine can start no process the others serve, it is tried again with growing pauses, and it heals', async () => {
     const preload = join(import.meta.dirname, 'failing-forks.ts');
-    const other = await startServerProcess(folder, { args: ['--port', '0'], preload });
+    const other = await startServerProcess(folder, { ...(await portOfItsOwn()), preload });
     const [victim] = other.workers() as [number];
     process.kill(other.pid, 'SIGUSR2');
     await sleep(100);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '../../../tests/free-port.ts';
 import { listenOnLoopback } from '../local-http.ts';
 import { readSettings } from '../settings.ts';
 import { createNotesApp } from './notes-app.ts';
@@ -16,10 +17,7 @@ test('a server that cannot be asked signs nobody out of Notes', async (t) => {
   });
   await listenOnLoopback(server, 0);
   const { port } = server.address() as AddressInfo;
-  const probe = createServer();
-  await listenOnLoopback(probe, 0);
-  const notesPort = (probe.address() as AddressInfo).port;
-  await new Promise((resolve) => probe.close(resolve));
+  const notesPort = await freePort();
   const settings = readSettings({ DEMO_PORT_SERVER: String(port), DEMO_PORT_NOTES: String(notesPort) });
   const jwt = (header: object, claims: object) =>
     `${[header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../../../tests/free-port.ts';
 import { type DemoSettings, type Part, parts, readSettings } from '../settings.ts';
 
 const root = resolve(import.meta.dirname, '..', '..', '..');
@@ -18,8 +18,8 @@ export type LaunchedDemo = {
 
 /** The environment of a demo on free ports, its data in a folder of its own. */
 export async function demoEnvironment(): Promise<NodeJS.ProcessEnv> {
-  const ports = await freePorts(Object.keys(parts).length);
-  const variables = (Object.keys(parts) as Part[]).map((part, index) => [parts[part].variable, String(ports[index])]);
+  const variables: [string, string][] = [];
+  for (const part of Object.keys(parts) as Part[]) variables.push([parts[part].variable, String(await freePort())]);
   const data = await mkdtemp(join(tmpdir(), 'tessera-demo-'));
   return { ...process.env, ...Object.fromEntries(variables), DEMO_DATA: data };
 }
@@ -61,17 +61,4 @@ export async function endProcess(child: ChildProcess, signal: NodeJS.Signals = '
   const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
   child.kill(signal);
   return gone;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const probes = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const probe = createServer();
-      await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-      return probe;
-    }),
-  );
-  const ports = probes.map((probe) => (probe.address() as { port: number }).port);
-  await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
-  return ports;
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../../../tests/free-port.ts';
 import { createTestShell, type TestShell } from './test-context.ts';
 
 const main = resolve(import.meta.dirname, 'main.ts');
@@ -34,16 +35,6 @@ function startServe(cwd: string, more: string[] = [], launched = false): Running
   });
   ready.catch(() => undefined);
   return { child, output: () => output, ready };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** A connection as a proxy keeps one, for one request after the other. `ask` resolves to what came; the connection's end is an answer too, an empty one. */
