@@ -36,7 +36,9 @@ export type BenchOptions = {
 
 const endless = Number.POSITIVE_INFINITY;
 const long: Plan = {
-  rounds: 7,
+  visits: 2,
+  warmUpSeconds: 5,
+  rounds: 4,
   seconds: 4,
   operations: endless,
   callers: [16, 64],
@@ -57,8 +59,9 @@ const long: Plan = {
 };
 const quick: Plan = {
   ...long,
-  rounds: 3,
-  seconds: 1,
+  warmUpSeconds: 2,
+  rounds: 2,
+  seconds: 0.8,
   grants: 1200,
   sessions: 1800,
   tokens: 1500,
@@ -69,6 +72,8 @@ const quick: Plan = {
   takesLong: false,
 };
 const smoke: Plan = {
+  visits: 1,
+  warmUpSeconds: 30,
   rounds: 1,
   seconds: 30,
   operations: 50,

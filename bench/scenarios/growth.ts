@@ -7,7 +7,7 @@ import { publishedServer } from '../subjects/published-server.ts';
 import { type RunningSubject, startSubject } from '../subjects/start-subject.ts';
 import { introspections } from './introspect.ts';
 import { rotate, rotations } from './refresh.ts';
-import { type Contender, takeTurns } from './run-scenario.ts';
+import { type Contender, takeTurns, warmUp } from './run-scenario.ts';
 import type { Extent, StoreName } from './scenario.ts';
 import { measureStarts, mebibyte } from './start.ts';
 
@@ -34,6 +34,7 @@ export async function runGrowth(
     if (isAsked('growth_refresh') || isAsked('growth_introspect')) {
       for (const housed of populations) running.push(await start(housed));
       const limit = { milliseconds: extent.seconds * 1000, operations: extent.operations };
+      const all = { ...extent, rounds: extent.visits * extent.rounds };
       // First what needs tokens of before: each refresh replaces its own.
       const accessTokens = await Promise.all(running.map(accessTokensOf));
       const asking = running.map(
@@ -45,7 +46,8 @@ export async function runGrowth(
         }),
       );
       if (isAsked('growth_introspect')) {
-        await takeTurns(asking, extent, limit);
+        await warmUp(asking, extent, limit);
+        await takeTurns(asking, all, limit);
         rows.push(...compared(asking, about('growth_introspect')));
       }
       const refreshing = running.map(
@@ -57,7 +59,8 @@ export async function runGrowth(
         }),
       );
       if (isAsked('growth_refresh')) {
-        await takeTurns(refreshing, extent, limit);
+        await warmUp(refreshing, extent, limit);
+        await takeTurns(refreshing, all, limit);
         rows.push(...compared(refreshing, about('growth_refresh')));
       }
     }

@@ -3,7 +3,7 @@ import { obtainTokens } from './obtain-tokens.ts';
 import { everyServer, type Scenario, Turn } from './scenario.ts';
 
 // A server that gives few in that time ends few in a round, too.
-const longestWaitMs = 4000;
+const longestWaitMs = 2500;
 const headers = { authorization: basicAuthorization(declared.web) };
 
 /** An app ends grants by their refresh tokens; each is used up, so each round gets new ones first. Each grant has a session of its own. */

@@ -9,43 +9,65 @@ export type Targets = Partial<Record<SubjectName, Target>>;
 /** A subject of a scenario, set up and warm, with the rounds it has had. */
 export type Contender<Name> = { name: Name; target: Target; prepared: Prepared; rounds: Round[] };
 
-/** Measures a scenario at all its subjects, which ran on that store. */
-export async function runScenario(
+/** A scenario that is set up at all its subjects, which run on that store. */
+export type Contest = {
+  scenario: Scenario;
+  store: StoreName;
+  contenders: readonly Contender<SubjectName>[];
+  extent: Extent;
+  limit: RoundLimit;
+};
+
+/** Sets a scenario up at all its subjects and warms each up. */
+export async function beginScenario(
   scenario: Scenario,
   store: StoreName,
   targets: Targets,
   usual: Extent,
-): Promise<Row[]> {
+): Promise<Contest> {
   const extent = { ...usual, callers: scenario.callers ?? usual.callers };
   const limit: RoundLimit = {
     milliseconds: extent.seconds * 1000,
     operations: Math.min(extent.operations, scenario.mostOperations ?? Number.POSITIVE_INFINITY),
   };
-  const subjects: Contender<SubjectName>[] = [];
+  const contenders: Contender<SubjectName>[] = [];
   for (const name of scenario.subjects) {
     const target = targets[name];
-    if (target) subjects.push({ name, target, prepared: await scenario.prepare(target, extent), rounds: [] });
+    if (target) contenders.push({ name, target, prepared: await scenario.prepare(target, extent), rounds: [] });
   }
-  await takeTurns(subjects, extent, limit);
+  await warmUp(contenders, extent, limit);
+  return { scenario, store, contenders, extent, limit };
+}
+
+/** What all rounds came to. */
+export function rowsOf({ scenario, store, contenders }: Contest): Row[] {
   return withRatios(
-    subjects.map(({ name, rounds }) =>
+    contenders.map(({ name, rounds }) =>
       rowOfRounds({ scenario: scenario.name, store, subject: name }, rounds, scenario.measured),
     ),
   );
 }
 
-/** Puts each under load round by round, in turns (A B, B A, …), so that what else the machine does meets all of them; a short round before warms each up. */
-export async function takeTurns(
+/** Puts each under load until V8 has compiled what its requests run through, which takes seconds; a server that people use has long been there. */
+export async function warmUp(
   contenders: readonly Contender<unknown>[],
-  extent: Pick<Extent, 'rounds' | 'callers'>,
+  { callers, warmUpSeconds }: Pick<Extent, 'callers' | 'warmUpSeconds'>,
   limit: RoundLimit,
 ): Promise<void> {
   for (const { target, prepared } of contenders) {
-    const warmUp = await limitOf(prepared, { ...limit, milliseconds: limit.milliseconds / 2 });
-    await runLoad(target, extent.callers.at(-1) ?? 16, warmUp, prepared.operation);
+    const own = await limitOf(prepared, { ...limit, milliseconds: warmUpSeconds * 1000 });
+    await runLoad(target, callers.at(-1) ?? 16, own, prepared.operation);
   }
-  for (let round = 0; round < extent.rounds; round++)
-    for (const callers of extent.callers)
+}
+
+/** Puts each under load round by round, in turns (A B, B A, …), so that what else the machine does meets all of them. */
+export async function takeTurns(
+  contenders: readonly Contender<unknown>[],
+  { rounds: count, callers: counts }: Pick<Extent, 'rounds' | 'callers'>,
+  limit: RoundLimit,
+): Promise<void> {
+  for (let round = 0; round < count; round++)
+    for (const callers of counts)
       for (const { target, prepared, rounds } of round % 2 === 0 ? contenders : contenders.toReversed()) {
         rounds.push(await runLoad(target, callers, await limitOf(prepared, limit), prepared.operation));
       }

@@ -10,8 +10,10 @@ export const everyServer: readonly SubjectName[] = ['tessera', 'oidc-provider', 
 /** Where a server keeps what it keeps: a file, or a Postgres of its own. */
 export type StoreName = 'sqlite' | 'postgres';
 
-/** How much is done. `seconds`: of one round. `operations`: the most of one round. `grants`: how many a scenario spreads over. */
+/** How much is done. `visits`: how often each scenario has its turn, all others between. `rounds`: of one visit. `seconds`: of one round. `operations`: the most of one round. `grants`: how many a scenario spreads over. */
 export type Extent = {
+  visits: number;
+  warmUpSeconds: number;
   rounds: number;
   seconds: number;
   operations: number;

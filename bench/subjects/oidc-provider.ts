@@ -10,7 +10,7 @@ import { runSubject, type SubjectOptions, type SubjectReady } from './subject-pr
 
 // The peer: oidc-provider with the clients, scopes, algorithms and lifetimes of tessera-bench.yaml, and a durable adapter. Where its defaults would make it do less or more than
 // Tessera does for the same request, the setting says so.
-const accessTokenLifetime = 900;
+const accessTokenLifetime = 7200;
 const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 const openIdScopes = 'openid profile email';
 let database: PeerDatabase | undefined;
