@@ -128,6 +128,26 @@ describe('authorization codes', () => {
     assert.equal((await refresh(test, String(body.refresh_token))).status, 200);
   });
 
+  it('a code that went to a redirect_uri which was taken away meanwhile is refused', async () => {
+    const obtained = await obtainCode(test, {
+      browser,
+      client_id: 'other',
+      redirect_uri: 'https://spa.example.com/callback',
+    });
+    const other = await test.store.get('client', 'other');
+    assert.ok(other);
+    const record = { ...other, redirectUris: ['https://other.example.com/callback'] };
+    await test.store.commit([{ change: 'put', kind: 'client', expect: other.version, record }]);
+    test.server.context.registry.forgetClient('other');
+    try {
+      assertRefused(await redeemCode(test, obtained, { client_id: 'other' }));
+    } finally {
+      await test.store.commit([{ change: 'put', kind: 'client', expect: other.version + 1, record: other }]);
+      test.server.context.registry.forgetClient('other');
+    }
+    assert.equal((await redeemCode(test, obtained, { client_id: 'other' })).status, 200);
+  });
+
   it('a confidential client is needed, with its secret, for a code of a confidential client', async () => {
     const obtained = await obtainCode(test, { browser, client_id: 'web' });
     assertRefused(await redeemCode(test, obtained), 'invalid_client', 401);

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Seconds } from '@tessera/protocol';
+import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { sourceOf } from '../http/client-address.ts';
 import { replayRefusal } from '../http/dpop.ts';
@@ -127,6 +128,9 @@ async function createGrant(context: Context, request: TokenRequest, code: Author
     return refuse('invalid_grant', 'code_expired', refused, { facts });
   if (code.clientEpoch < client.epoch) return refuse('invalid_grant', 'client_cut_off', refused, { facts });
   if (code.issuerEpoch < context.issuerEpoch()) return refuse('invalid_grant', 'issuer_cut_off', refused, { facts });
+  // The operator has taken it away since, perhaps because somebody else listens there.
+  if (code.redirectUri !== undefined && !isRegisteredRedirectUri(client.redirectUris, code.redirectUri))
+    return refuse('invalid_grant', 'redirect_uri_unregistered', refused, { facts });
   if (!session || !isSessionLive(session, now)) return refuse('invalid_grant', 'session_ended', refused, { facts });
   if (!user || user.disabled) return refuse('invalid_grant', 'user_disabled', refused, { facts });
   // Withdrawn since, and perhaps given again for less.
