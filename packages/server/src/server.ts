@@ -20,6 +20,7 @@ import { nodeDoor } from './http/node-door.ts';
 import { basePath } from './http/page-output.ts';
 import { pathAndQuery } from './http/request-target.ts';
 import { RequestsUnderWay } from './http/requests-under-way.ts';
+import { rememberIssuer } from './issuer-of-store.ts';
 import { Maintenance, refreshSigningKeys, reloadSigningKeys } from './maintenance.ts';
 import { type CollectedMetrics, createMetrics } from './metrics.ts';
 import { onFirstUse } from './on-first-use.ts';
@@ -77,6 +78,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   context.follower.subscribe((events) => takeNotice(context, events));
   await applyDeclarations(config, { ...context, now: context.now() });
   await rememberLifetimes(context);
+  await rememberIssuer(context);
   await refreshSigningKeys(context);
   const feed = new RevocationFeed(context);
   const maintenance = new Maintenance(context);
