@@ -10,7 +10,7 @@ const headers = { authorization: basicAuthorization(declared.web) };
 export const revoke: Scenario = {
   name: 'revoke',
   subjects: everyServer,
-  mostOperations: 4000,
+  mostOperations: 5000,
   async prepare(target, { grants }) {
     // Not the sessions of the other scenarios: in the peer a session has one grant for each client, and what is revoked here would end theirs.
     const cookies = target.cookies.length > grants ? target.cookies.slice(grants) : target.cookies;

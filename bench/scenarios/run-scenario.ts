@@ -27,7 +27,8 @@ export async function beginScenario(
 ): Promise<Contest> {
   const extent = { ...usual, callers: scenario.callers ?? usual.callers };
   const limit: RoundLimit = {
-    milliseconds: extent.seconds * 1000,
+    // What a round uses up was made for it: all of it is used.
+    milliseconds: scenario.mostOperations === undefined ? extent.seconds * 1000 : Number.POSITIVE_INFINITY,
     operations: Math.min(extent.operations, scenario.mostOperations ?? Number.POSITIVE_INFINITY),
   };
   const contenders: Contender<SubjectName>[] = [];
