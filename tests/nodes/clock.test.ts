@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type App, introspectAs, present, signInApps } from '../apps.ts';
-import { eventually } from './eventually.ts';
+import { eventually } from '../eventually.ts';
 import { claimsOf } from './history.ts';
 import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts';
 

@@ -7,10 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
 import { appsConfig } from '../apps.ts';
 import { startServerProcess } from '../crash/server-process.ts';
+import { eventually } from '../eventually.ts';
 import { freePort } from '../free-port.ts';
 import { pick, seeded, seedOf } from '../seeded.ts';
-import { eventually, isAlive } from './eventually.ts';
 import { checkStore } from './history.ts';
+import { isAlive } from './is-alive.ts';
 import { Load, rounds } from './load.ts';
 import { Nodes, ServerNode, skipWithoutPostgres as skip } from './nodes.ts';
 

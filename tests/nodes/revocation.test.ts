@@ -11,9 +11,9 @@ import {
   signInApps,
   signOut,
 } from '../apps.ts';
+import { eventually } from '../eventually.ts';
 import { pick, seeded, seedOf } from '../seeded.ts';
 import { administer, kidOf, machineToken, operator } from './administer.ts';
-import { eventually } from './eventually.ts';
 import { claimsOf } from './history.ts';
 import { rounds } from './load.ts';
 import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts';

@@ -49,7 +49,7 @@ for (const [engine, open, skipped] of [
   ['SQLite', () => openSqliteStore({ file: join(folder, 'tessera.db') }), false],
   ['Postgres', () => openPostgresStore({ connectionString: postgres?.connectionString ?? '', poolSize: 4 }), skip],
 ] as const)
-  describe(`${together} nodes that start at once on one ${engine} store`, { skip: skipped, timeout: 60_000 }, () => {
+  describe(`${together} nodes that start at once on one ${engine} store`, { skip: skipped, timeout: 240_000 }, () => {
     it('declare each user, app and API once, and make one key for each algorithm', async () => {
       const servers = await startTogether(open, oldRoot);
       const [first] = servers as [TesseraServer];

@@ -8,8 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleServer } from '../../scripts/bundle-server.ts';
 import { appsConfig, introspectAs, postAs, present, type Reach, revoke, signInApps } from '../apps.ts';
 import { type ServerProcess, startServerProcess } from '../crash/server-process.ts';
+import { eventually } from '../eventually.ts';
 import { freePort } from '../free-port.ts';
-import { eventually, isAlive } from './eventually.ts';
+import { isAlive } from './is-alive.ts';
 
 describe('several workers on one port and one SQLite file', { timeout: 120_000 }, () => {
   let folder: string;
@@ -130,7 +131,9 @@ describe('several workers on one port and one SQLite file', { timeout: 120_000 }
       },
       body: '{"ack":["1.0"]}',
     });
-    await sleep(300);
+    await eventually(async () =>
+      /^tessera_feed_receivers\S* 1$/m.test(await (await fetch(`${reach.url}/metrics`)).text()),
+    );
     const pids = server.workers();
     const [code, answer] = await Promise.all([server.stop(), poll]);
     assert.equal(code, 0);

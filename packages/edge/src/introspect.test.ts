@@ -117,7 +117,7 @@ test('an active answer for another API, another issuer or a past time is refused
   }));
 
 test('never open: whatever fails at the endpoint is 503', () =>
-  withEdge({ ...introspecting, introspection: { timeout: 0.2 } }, async (at) => {
+  withEdge({ ...introspecting, introspection: { timeout: 2 } }, async (at) => {
     const token = await at.issuer.accessToken();
     for (const fault of ['error', 'garbage', 'down', 'hang'] as const) {
       at.issuer.faults.introspection = fault;

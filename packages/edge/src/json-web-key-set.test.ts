@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { eventually } from '../../../tests/eventually.ts';
 import { maxAgeOf } from './json-web-key-set.ts';
-import { edgeUnderTest, eventually } from './testing/edge-under-test.ts';
+import { edgeUnderTest } from './testing/edge-under-test.ts';
 
 const options = { allowRevokedUntilExpiry: true } as const;
 

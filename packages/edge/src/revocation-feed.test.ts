@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventUris, type Revocation } from '@tessera/protocol';
+import { eventually, withinASecond } from '../../../tests/eventually.ts';
 import type { EdgeOptions } from './options.ts';
-import { type EdgeUnderTest, edgeUnderTest, eventually } from './testing/edge-under-test.ts';
+import { type EdgeUnderTest, edgeUnderTest } from './testing/edge-under-test.ts';
 
 /** Runs with an edge that is started, unless told otherwise, and closes it. */
-async function withEdge(
-  run: (at: EdgeUnderTest) => Promise<void>,
+async function withEdge<T>(
+  run: (at: EdgeUnderTest) => Promise<T>,
   { isStarted = true, nodes = 1, ...options }: Partial<EdgeOptions> & { isStarted?: boolean; nodes?: number } = {},
-): Promise<void> {
+): Promise<T> {
   const at = await edgeUnderTest(options, { nodes });
   try {
     if (isStarted) await at.edge.start();
-    await run(at);
+    return await run(at);
   } finally {
     await at.close();
   }
@@ -41,29 +42,33 @@ async function cutOff(at: EdgeUnderTest, forMs: number): Promise<void> {
 
 describe('the revocation feed', () => {
   test('A5, A13: every kind of ending is known within a second, and ends nothing else', () =>
-    withEdge(async (at) => {
-      const until = at.clock.seconds + 960;
-      const { issuer } = at;
-      const cases: [Revocation, Record<string, unknown>, string][] = [
-        [{ kind: 'session', sid: 's-x', iss: issuer.url, sub: 'u', until }, { sid: 's-x' }, 'session_ended'],
-        [{ kind: 'grant', grant_id: 'g-x', until }, { grant_id: 'g-x' }, 'grant_ended'],
-        [{ kind: 'token', jti: 't-x', until }, { jti: 't-x' }, 'token_revoked'],
-        [
-          { kind: 'client-epoch', client_id: 'cli', epoch: 2, until },
-          { client_id: 'cli', client_epoch: 1 },
-          'client_cut_off',
-        ],
-        [{ kind: 'issuer-epoch', epoch: 4, until }, { issuer_epoch: 3 }, 'issuer_cut_off'],
-      ];
-      const sibling = await issuer.accessToken({ issuer_epoch: 4 });
-      for (const [revocation, claims, reason] of cases) {
-        const token = await issuer.accessToken({ issuer_epoch: 3, ...claims });
-        assert.equal(await at.reasonOf(token), 'accepted', reason);
-        issuer.revoke(revocation);
-        await eventually(async () => (await at.reasonOf(token)) === reason, 1000);
-        assert.equal(await at.reasonOf(sibling), 'accepted', `after ${reason}`);
-      }
-    }));
+    withinASecond(() =>
+      withEdge(async (at) => {
+        const until = at.clock.seconds + 960;
+        const { issuer } = at;
+        const cases: [Revocation, Record<string, unknown>, string][] = [
+          [{ kind: 'session', sid: 's-x', iss: issuer.url, sub: 'u', until }, { sid: 's-x' }, 'session_ended'],
+          [{ kind: 'grant', grant_id: 'g-x', until }, { grant_id: 'g-x' }, 'grant_ended'],
+          [{ kind: 'token', jti: 't-x', until }, { jti: 't-x' }, 'token_revoked'],
+          [
+            { kind: 'client-epoch', client_id: 'cli', epoch: 2, until },
+            { client_id: 'cli', client_epoch: 1 },
+            'client_cut_off',
+          ],
+          [{ kind: 'issuer-epoch', epoch: 4, until }, { issuer_epoch: 3 }, 'issuer_cut_off'],
+        ];
+        const sibling = await issuer.accessToken({ issuer_epoch: 4 });
+        const tookMs: number[] = [];
+        for (const [revocation, claims, reason] of cases) {
+          const token = await issuer.accessToken({ issuer_epoch: 3, ...claims });
+          assert.equal(await at.reasonOf(token), 'accepted', reason);
+          issuer.revoke(revocation);
+          tookMs.push(await eventually(async () => (await at.reasonOf(token)) === reason));
+          assert.equal(await at.reasonOf(sibling), 'accepted', `after ${reason}`);
+        }
+        return Math.max(...tookMs);
+      }),
+    ));
 
   test('no request goes to the issuer while tokens are verified', () =>
     withEdge(async (at) => {
@@ -148,21 +153,24 @@ describe('the revocation feed', () => {
     }));
 
   test('another node takes over when one dies, without a gap in what is known', () =>
-    withEdge(
-      async (at) => {
-        const urls = at.issuer.feedUrls;
-        const other = at.another({ feedUrls: urls });
-        await other.edge.start();
-        assert.equal(other.edge.status().feed?.url, urls[0]);
-        const token = await at.issuer.accessToken({ sid: 's-after' });
-        assert.equal(await other.reasonOf(token), 'accepted');
-        await at.issuer.stopNode(0);
-        at.issuer.endSession('s-after');
-        await eventually(async () => (await other.reasonOf(token)) === 'session_ended', 1000);
-        assert.equal(other.edge.status().feed?.url, urls[1]);
-        assert.equal(other.edge.status().feed?.resyncs, 1, 'the cursor is good at any node');
-      },
-      { isStarted: false, nodes: 2 },
+    withinASecond(() =>
+      withEdge(
+        async (at) => {
+          const urls = at.issuer.feedUrls;
+          const other = at.another({ feedUrls: urls });
+          await other.edge.start();
+          assert.equal(other.edge.status().feed?.url, urls[0]);
+          const token = await at.issuer.accessToken({ sid: 's-after' });
+          assert.equal(await other.reasonOf(token), 'accepted');
+          await at.issuer.stopNode(0);
+          at.issuer.endSession('s-after');
+          const tookMs = await eventually(async () => (await other.reasonOf(token)) === 'session_ended');
+          assert.equal(other.edge.status().feed?.url, urls[1]);
+          assert.equal(other.edge.status().feed?.resyncs, 1, 'the cursor is good at any node');
+          return tookMs;
+        },
+        { isStarted: false, nodes: 2 },
+      ),
     ));
 
   test('a lost feed is told once, tried again and again, and told when it is back', () =>
@@ -249,24 +257,28 @@ describe('the revocation feed', () => {
     ));
 
   test('after close nothing is asked any more, and nothing is waited for', () =>
-    withEdge(async (at) => {
-      await eventually(() => at.issuer.polls.length === 2);
-      const startedMs = performance.now();
-      await at.edge.close();
-      assert.ok(performance.now() - startedMs < 500);
-      const { polls } = at.issuer.counts;
-      at.issuer.endSession('s-late');
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      assert.equal(at.issuer.counts.polls, polls);
-    }));
+    withEdge(
+      async (at) => {
+        await eventually(() => at.issuer.polls.length === 2);
+        const startedMs = performance.now();
+        await at.edge.close();
+        assert.ok(performance.now() - startedMs < 10_000, 'the poll is held for 20 s');
+        const { polls } = at.issuer.counts;
+        at.issuer.endSession('s-late');
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        assert.equal(at.issuer.counts.polls, polls);
+      },
+      { staleness: { maxAge: 86_400 } },
+    ));
 
   test('a node that does not hold polls does not make the edge spin', () =>
     withEdge(async (at) => {
       const restless = setInterval(() => at.issuer.wakePolls(), 1);
       try {
-        const before = at.issuer.counts.polls;
+        const [before, startedMs] = [at.issuer.counts.polls, performance.now()];
         await new Promise((resolve) => setTimeout(resolve, 1000));
-        assert.ok(at.issuer.counts.polls - before <= 12, `${at.issuer.counts.polls - before} polls in a second`);
+        const [polls, passedMs] = [at.issuer.counts.polls - before, performance.now() - startedMs];
+        assert.ok(polls <= (12 * passedMs) / 1000, `${polls} polls in ${passedMs} ms`);
       } finally {
         clearInterval(restless);
       }
@@ -627,7 +639,7 @@ describe('a revoked key', () => {
       issuer.revoke({ kind: 'key', kid: 'k1', until: at.clock.seconds + 960 });
       at.clock.monotonicMs += 10_000;
       at.issuer.wakePolls();
-      await eventually(async () => (await at.reasonOf(token)) === 'key_revoked', 1000);
+      await eventually(async () => (await at.reasonOf(token)) === 'key_revoked');
       const forged = await issuer.accessToken({ exp: at.clock.seconds + 10_000_000 }, {}, stolen);
       assert.equal(await at.reasonOf(forged), 'key_revoked');
       assert.equal(await at.reasonOf(await issuer.accessToken()), 'accepted', 'the new key works');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { eventually, withinASecond } from '../../../../tests/eventually.ts';
 import { createEdge, type Edge } from '../create-edge.ts';
 import type { EdgeOptions } from '../options.ts';
 import { DpopClient } from '../testing/dpop-client.ts';
@@ -193,16 +194,17 @@ export function middlewareContract(framework: string, startApp: StartApp): void 
     });
 
     test('A13: a revoked session is refused within a second, with the same token that just passed', async () => {
-      const token = await issuer.accessToken({ sid: 'sid-to-end' });
-      assert.equal((await send(app.url, '/orders', { authorization: `Bearer ${token}` })).status, 200);
-      const startedMs = performance.now();
-      issuer.endSession('sid-to-end');
-      while ((await send(app.url, '/orders', { authorization: `Bearer ${token}` })).status === 200) {
-        assert.ok(performance.now() - startedMs < 1000, 'still accepted after a second');
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      await expectRefusal({ authorization: `Bearer ${token}` }, 401, 'invalid_token', 'session_ended');
-      assert.equal(refusals.at(-1)?.about?.sessionId, 'sid-to-end');
+      let ended = 0;
+      await withinASecond(async () => {
+        const sid = `sid-to-end-${ended++}`;
+        const authorization = `Bearer ${await issuer.accessToken({ sid })}`;
+        assert.equal((await send(app.url, '/orders', { authorization })).status, 200);
+        issuer.endSession(sid);
+        const tookMs = await eventually(async () => (await send(app.url, '/orders', { authorization })).status !== 200);
+        await expectRefusal({ authorization }, 401, 'invalid_token', 'session_ended');
+        assert.equal(refusals.at(-1)?.about?.sessionId, sid);
+        return tookMs;
+      });
     });
 
     test('RFC 9449 section 7: a bound token needs its scheme, its key and a proof for this very request', async () => {

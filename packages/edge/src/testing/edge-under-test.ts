@@ -79,13 +79,3 @@ function assemble(issuer: TestIssuer, clock: TestClock, options: Partial<EdgeOpt
     },
   };
 }
-
-/** Waits until `condition` holds; throws after `withinMs`. */
-export async function eventually(condition: () => boolean | Promise<boolean>, withinMs = 3000): Promise<void> {
-  const startedMs = performance.now();
-  while (!(await condition())) {
-    if (performance.now() - startedMs > withinMs)
-      throw new Error(`did not come true within ${withinMs} ms: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
