@@ -69,6 +69,7 @@ export class TestAuthorizationServer {
   page: { html: string; scripts: Record<string, string> } = { html: '', scripts: {} };
   /** How long the token endpoint thinks before it answers. */
   tokenDelayMs = 0;
+  #held: Promise<void> | undefined;
 
   readonly requests: SeenRequest[] = [];
   readonly grants = new Map<string, Grant>();
@@ -113,6 +114,19 @@ export class TestAuthorizationServer {
 
   last(path: string): SeenRequest | undefined {
     return this.requests.findLast((seen) => seen.path === path);
+  }
+
+  /** Lets the next request to the token endpoint wait until `release` is called. `isAsked` resolves once it is there. */
+  holdToken(): { isAsked(): Promise<void>; release(): void } {
+    const before = this.count('/token');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    return {
+      isAsked: async () => {
+        while (this.count('/token') === before) await new Promise((next) => setTimeout(next, 5));
+      },
+      release: resolve,
+    };
   }
 
   /** Signs with a key that is not in the key set, under the same `kid`. */
@@ -206,6 +220,9 @@ export class TestAuthorizationServer {
   }
 
   async #token(request: IncomingMessage, body: URLSearchParams, response: ServerResponse): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    await held;
     if (this.tokenDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.tokenDelayMs));
     const failure = this.failures.shift();
     if (failure === 'lost_before') return void request.socket.destroy();

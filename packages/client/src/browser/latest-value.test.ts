@@ -38,9 +38,8 @@ test('what nobody announced, or another key did, or long ago, is not waited for'
   const locks = makeLocks();
   await new LatestValue('other', locks).announce('x');
   locks.names.push(`key:written:${Date.now() - 60_000}:stale`);
-  const before = Date.now();
-  assert.equal(await new LatestValue('key', locks).read(() => 'mine'), 'mine');
-  assert.ok(Date.now() - before < 500);
+  const view = ['mine', 'of a second look'];
+  assert.equal(await new LatestValue('key', locks).read(() => view.shift() ?? null), 'mine');
 });
 
 test('a view that never catches up is used after a second; the server’s retry window covers it', async () => {

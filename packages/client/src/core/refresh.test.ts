@@ -233,10 +233,11 @@ test('a slow adapter that still returns what was removed raises nothing a second
 
 test('signing out while a refresh is under way is not undone by its answer', async (t) => {
   const stage = await makeSignedInStage(t);
-  stage.server.tokenDelayMs = 50;
+  const { isAsked, release } = stage.server.holdToken();
   const refreshing = stage.client.refresh();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  await isAsked();
   await stage.client.signOut();
+  release();
   await assert.rejects(refreshing, { code: 'sign_in_required' });
   assert.equal(await stage.client.getTokens(), undefined);
   assert.deepEqual(stage.changes, ['signed_in', 'signed_out']);
@@ -247,11 +248,11 @@ test('signing in again while a refresh is under way wins over its answer', async
   const stage = await makeSignedInStage(t);
   const { url, pending } = await stage.client.createAuthorizationRequest('http://localhost/callback');
   const back = await stage.server.approve(url);
-  stage.server.tokenDelayMs = 1500;
+  const { isAsked, release } = stage.server.holdToken();
   const refreshing = stage.client.refresh();
-  while (stage.server.count('/token', 'refresh_token') === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  stage.server.tokenDelayMs = 0;
+  await isAsked();
   const fresh = await stage.client.redeemAuthorizationResponse(pending, back.searchParams);
+  release();
   assert.deepEqual(await refreshing, fresh);
   assert.deepEqual(await stage.client.getTokens(), fresh);
 });
@@ -282,12 +283,12 @@ test('D1: a refused token that another client has meanwhile replaced is no sign-
     runtime: { now: () => stage.server.now() },
   });
   await second.getTokens();
-  stage.server.tokenDelayMs = 60;
+  const { isAsked, release } = stage.server.holdToken();
   const slow = stage.client.refresh();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  stage.server.tokenDelayMs = 0;
+  await isAsked();
   const quick = await second.refresh();
   stage.server.failures = ['invalid_grant'];
+  release();
   assert.equal((await slow).access_token, quick.access_token);
   assert.deepEqual(stage.required, []);
 });
