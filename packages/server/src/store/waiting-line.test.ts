@@ -28,15 +28,27 @@ test('those in front come first, as many as asked for, or as fit', () => {
   assert.equal(line.length, 1);
 });
 
-test('who waited too long is sent away although nobody comes for the others, and those who came later stay', async () => {
+test('who waited too long is sent away although nobody comes for the others, and those who came later stay', (t) => {
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const pass = (ms: number) => {
+    nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
   const line = new WaitingLine<ReturnType<typeof someone>>('commits', 300);
   const refused: string[] = [];
   line.join(someone(refused));
-  await delay(200);
+  pass(200);
   line.join(someone(refused));
-  for (let waits = 0; waits < 100 && refused.length === 0; waits += 1) await delay(10);
+  pass(99);
+  assert.deepEqual([refused.length, line.length], [0, 2]);
+  pass(2);
   assert.deepEqual(refused, ['commits waited too long for the database']);
-  for (let waits = 0; waits < 100 && refused.length === 1; waits += 1) await delay(10);
+  assert.equal(line.length, 1);
+  pass(198);
+  assert.equal(line.length, 1);
+  pass(2);
   assert.deepEqual([refused.length, line.length], [2, 0]);
 });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../../../tests/eventually.ts';
 import { openPostgresStore } from './open.ts';
-import { assertHeld, newGrants, rotateForever, within } from './test-load.ts';
+import { assertHeld, newGrants, rotateForever } from './test-load.ts';
 import { findPostgres, howToInstall, query, startTestPostgres, type TestPostgres } from './test-postgres.ts';
 
 const bin = findPostgres();
@@ -32,7 +33,13 @@ test('what a failover without a synchronous standby can lose is said at the star
   assert.match(warnings[0]!, /synchronous_standby_names is empty\): a failover can undo the latest sign-outs/);
   await query(connectionString, "ALTER SYSTEM SET synchronous_standby_names = '*'");
   await query(connectionString, 'SELECT pg_reload_conf()');
-  await delay(200);
+  await eventually(async () => {
+    const [names] = await query<{ synchronous_standby_names: string }>(
+      connectionString,
+      'SHOW synchronous_standby_names',
+    );
+    return names?.synchronous_standby_names === '*';
+  });
   await (await openPostgresStore({ connectionString, schema: 'warned', warn })).close();
   assert.equal(warnings.length, 1);
 });
@@ -56,13 +63,13 @@ test('a promoted standby is taken up under load, and what a synchronous standby 
   });
   const grantIds = await newGrants(store, 10);
   await using load = rotateForever(store, grantIds);
-  await delay(400);
+  await eventually(load.isUnderWay);
   await primary.stop();
   await delay(200);
   await query(standby.connectionString, 'SELECT pg_promote()');
   await query(standby.connectionString, "ALTER SYSTEM SET synchronous_standby_names = ''");
   await query(standby.connectionString, 'SELECT pg_reload_conf()');
-  await within(20_000, () => load.hasSucceededAfterFailure());
+  await eventually(load.hasSucceededAfterFailure);
   const { acknowledged, failures } = await load.stop();
   assert.deepEqual([...new Set(failures)], ['store_unavailable']);
   await assertHeld(store, acknowledged);
@@ -70,7 +77,7 @@ test('a promoted standby is taken up under load, and what a synchronous standby 
   await delay(500);
   const before = heard;
   await store.commit([], [{ type: 'session.started', at: 1, actor: { kind: 'server' } }]);
-  await within(2000, () => heard > before);
+  await eventually(() => heard > before);
   await other.close();
   await store.close();
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { eventually } from '../../../../../tests/eventually.ts';
 import { sampleClient, sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import type { Change, NewEvent, Store } from '../store.ts';
 import { inspectPostgres } from './inspect.ts';
 import { packKey } from './key.ts';
 import { openPostgresStore } from './open.ts';
-import { assertHeld, newGrants, rotate, rotateForever, within } from './test-load.ts';
+import { assertHeld, newGrants, rotate, rotateForever } from './test-load.ts';
 import {
   connectTo,
   findPostgres,
@@ -139,14 +141,14 @@ on('an open transaction holds no event back, and its own come when it commits', 
      VALUES (nextval('event_batch'), 1, 'session.started', 1, '{"kind":"server"}', '\\x00736c6f77')`,
   );
   await store.commit([], [told('quick')]);
-  await within(1000, () => heard.some((event) => event.sid === 'quick'));
+  await eventually(() => heard.some((event) => event.sid === 'quick'));
   for (let index = 0; index < 5; index += 1) await store.commit([], [told(`quick ${index}`)]);
-  await within(1000, () => heard.some((event) => event.sid === 'quick 4'));
+  await eventually(() => heard.some((event) => event.sid === 'quick 4'));
   await slow.query('COMMIT');
   // Nobody signals it, as when its node died right after the commit: the reader's own look finds it.
-  await within(1000, () => heard.some((event) => event.sid === 'slow'));
+  await eventually(() => heard.some((event) => event.sid === 'slow'));
   await store.commit([], [told('after')]);
-  await within(1000, () => heard.some((event) => event.sid === 'after'));
+  await eventually(() => heard.some((event) => event.sid === 'after'));
   assert.deepEqual(
     (await reader.readEvents({ limit: 99 })).map((event) => [event.position, event.sid]),
     ['quick', 'quick 0', 'quick 1', 'quick 2', 'quick 3', 'quick 4', 'slow', 'after'].map((sid, index) => [
@@ -166,7 +168,7 @@ on(
     const follows = nodes.map((node, which) => follower(node, (event) => seen[which]!.push(String(event.sid))));
     const told240 = Array.from({ length: 240 }, (_, index) => nodes[index % 3]!.commit([], [told(`s${index}`)]));
     await Promise.all([...told240, ...nodes.flatMap((node) => Array.from({ length: 20 }, () => node.position()))]);
-    await within(3000, () => seen.every((sids) => sids.length === 240));
+    await eventually(() => seen.every((sids) => sids.length === 240));
     assert.deepEqual(seen[1], seen[0]);
     assert.deepEqual(seen[2], seen[0]);
     assert.equal(new Set(seen[0]).size, 240);
@@ -174,22 +176,26 @@ on(
   },
 );
 
-on('a commit of another node is heard within 50 ms, most of the time', async ({ store, another }) => {
+on('a commit of another node is heard by its signal, before the own look at the store finds it', async (engine) => {
+  const { store, another, schema } = engine;
   const other = await another();
-  const delays: number[] = [];
-  let heardAt = 0;
+  let heard = 0;
   const stop = other.onEvents(() => {
-    heardAt = performance.now();
+    heard += 1;
   });
-  for (let round = 0; round < 20; round += 1) {
-    await delay(30);
-    const committedAt = (await store.commit([], [told('s')])) && performance.now();
-    await within(1000, () => heardAt >= committedAt);
-    delays.push(heardAt - committedAt);
+  // Reads the log, as a look does, and nothing that a commit or its signal needs.
+  const holder = await connectTo(server, schema);
+  await holder.query('BEGIN; LOCK TABLE event_log IN ACCESS EXCLUSIVE MODE');
+  try {
+    for (let round = 1; round <= 3; round += 1) {
+      const before = heard;
+      await store.commit([], [told('s')]);
+      await eventually(() => heard > before);
+    }
+  } finally {
+    await holder.end();
   }
   stop();
-  delays.sort((a, b) => a - b);
-  assert.ok(delays[10]! < 50, `median ${delays[10]} ms`);
 });
 
 on('half a grant, as a careless hand may leave it, is none; nobody asks for it for ever', async ({ store, schema }) => {
@@ -199,7 +205,7 @@ on('half a grant, as a careless hand may leave it, is none; nobody asks for it f
   const asked = store.getStanding({ grantId, now }).then((found) => {
     standing = found;
   });
-  await within(2000, () => standing !== undefined);
+  await eventually(() => standing !== undefined);
   await asked;
   assert.equal(standing?.grant, undefined);
 });
@@ -236,14 +242,20 @@ on('a touch of a session that somebody holds is passed over, and takes nobody al
   ]);
   const holder = await connectTo(server, schema);
   await holder.query('BEGIN; SELECT * FROM sessions FOR UPDATE');
-  const startedAt = performance.now();
   const touch: Change = { change: 'touch-session', sid: session.sid, lastSeenAt: now + 9, ssoUntil: now + 9999 };
-  assert.equal((await store.commit([touch, rotate(grant.grantId, 1)])).outcome, 'committed');
-  assert.ok(performance.now() - startedAt < 1500);
+  const tookMs: number[] = [];
+  do {
+    const startedAt = performance.now();
+    const rotation = rotate(grant.grantId, 1 + tookMs.length);
+    assert.equal((await store.commit([touch, rotation])).outcome, 'committed');
+    tookMs.push(performance.now() - startedAt);
+  } while (Math.min(...tookMs) >= 1500 && tookMs.length < 5);
+  // Whoever waits for the row does so for 2 s.
+  assert.ok(Math.min(...tookMs) < 1500, `${tookMs} ms`);
   await holder.query('ROLLBACK');
   await holder.end();
   assert.equal((await store.getSession(session.sid))?.lastSeenAt, session.lastSeenAt);
-  assert.equal((await store.getGrant(grant.grantId))?.generation, 2);
+  assert.equal((await store.getGrant(grant.grantId))?.generation, 1 + tookMs.length);
 });
 
 on('a grant that somebody holds for long is unavailable alone', async ({ store, schema }) => {
@@ -322,7 +334,8 @@ on(
     listening.onEvents(() => {
       heard += 1;
     });
-    const load = rotateForever(store, grantIds);
+    await using load = rotateForever(store, grantIds);
+    await eventually(load.isUnderWay);
     for (let cut = 0; cut < 5; cut += 1) {
       await delay(120);
       await query(
@@ -330,14 +343,14 @@ on(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tessera%'",
       );
     }
-    await delay(700);
+    await eventually(load.hasSucceededAfterFailure);
     const { acknowledged, failures } = await load.stop();
     assert.ok(failures.length > 0, 'somebody was told');
     assert.deepEqual([...new Set(failures)], ['store_unavailable']);
     await assertHeld(store, acknowledged);
     const before = heard;
     await store.commit([], [told('again')]);
-    await within(1000, () => heard > before);
+    await eventually(() => heard > before);
   },
 );
 
@@ -345,9 +358,9 @@ on('a server that is killed and comes back: what was acknowledged holds, positio
   const grantIds = await newGrants(store, 20);
   for (let crash = 0; crash < 2; crash += 1) {
     await using load = rotateForever(store, grantIds);
-    await delay(400);
+    await eventually(load.isUnderWay);
     await server.crash();
-    await within(10_000, () => load.hasSucceededAfterFailure());
+    await eventually(load.hasSucceededAfterFailure);
     const { acknowledged, failures } = await load.stop();
     assert.deepEqual([...new Set(failures)], ['store_unavailable']);
     await assertHeld(store, acknowledged);
@@ -370,14 +383,12 @@ on('a server that comes back without flushing is away until it flushes again', a
   await assert.rejects(store.position(), { code: 'store_unavailable', message: /fsync=off/ });
   await server.stop();
   await server.start();
-  let isBack = false;
-  void store.position().then(
-    () => {
-      isBack = true;
-    },
-    () => undefined,
+  await eventually(() =>
+    store.position().then(
+      () => true,
+      () => false,
+    ),
   );
-  await within(10_000, () => isBack);
 });
 
 test('a server that does not flush is refused', { skip }, async () => {
@@ -430,13 +441,17 @@ test('a database that cannot hold every name, or lets nothing be written, is ref
 test("what the database's administrator sets for idle connections ends none of the store's", { skip }, async () => {
   const { connectionString } = server;
   await query(connectionString, 'CREATE DATABASE impatient');
-  await query(connectionString, "ALTER DATABASE impatient SET idle_session_timeout = '50ms'");
+  await query(connectionString, "ALTER DATABASE impatient SET idle_session_timeout = '3s'");
   const its = connectionString.replace(':///postgres?', ':///impatient?');
   const connected =
     "SELECT array_agg(pid ORDER BY pid)::text AS pids FROM pg_stat_activity WHERE datname = 'impatient'";
   const store = await openPostgresStore({ connectionString: its });
   const before = await query(connectionString, connected);
-  await delay(400);
+  const stranger = new pg.Client({ connectionString: its });
+  const isEnded = new Promise((resolve) => stranger.once('end', resolve));
+  stranger.on('error', () => undefined);
+  await stranger.connect();
+  await isEnded;
   assert.deepEqual(await query(connectionString, connected), before);
   await store.close();
 });

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../../../tests/eventually.ts';
 import { sampleSetting } from '../sample-records.ts';
 import { openSqliteStore } from '../sqlite/open.ts';
-import { assertHeld, newGrants, rotateForever, within } from './test-load.ts';
+import { assertHeld, newGrants, rotateForever } from './test-load.ts';
 import {
   findPostgres,
   howToInstall,
@@ -33,7 +34,7 @@ test('a full disk under Postgres: unavailable, well again when there is room, an
   const { store } = engine;
   const grantIds = await newGrants(store, 20);
   await using load = rotateForever(store, grantIds);
-  await delay(300);
+  await eventually(load.isUnderWay);
   const ballast = join(server.folder, 'ballast');
   fill(ballast, server.folder);
   // Growing, so that it needs room.
@@ -89,13 +90,13 @@ test('a full disk under SQLite: unavailable, well again when there is room, and 
   });
   const grantIds = await newGrants(store, 20);
   await using load = rotateForever(store, grantIds);
-  await delay(200);
+  await eventually(load.isUnderWay);
   const ballast = join(folder, 'ballast');
   fill(ballast, folder);
-  await within(20_000, () => load.failures.length > 0);
+  await eventually(() => load.failures.length > 0);
   assert.ok((await store.getGrant(grantIds[0]!)) !== undefined, 'reading goes on');
   rmSync(ballast);
-  await within(20_000, () => load.hasSucceededAfterFailure());
+  await eventually(load.hasSucceededAfterFailure);
   const { acknowledged, failures } = await load.stop();
   assert.deepEqual([...new Set(failures)], ['store_unavailable']);
   await assertHeld(store, acknowledged);

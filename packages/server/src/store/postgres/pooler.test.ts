@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../../../tests/eventually.ts';
 import { sampleTime } from '../sample-records.ts';
 import { storeContract } from '../store-contract.ts';
 import { inspectPostgres } from './inspect.ts';
 import { openPostgresStore } from './open.ts';
 import { detectPooling } from './pooling-detection.ts';
 import { schemaVersion } from './schema.ts';
-import { assertHeld, newGrants, rotateForever, within } from './test-load.ts';
+import { assertHeld, newGrants, rotateForever } from './test-load.ts';
 import { findPooler, howToInstallPooler, startTestPooler, type TestPooler } from './test-pooler.ts';
 import {
   findPostgres,
@@ -119,7 +120,7 @@ function behindPooler(mode: 'transaction' | 'session', program: string, server: 
       });
       const grantIds = await newGrants(store, 20);
       await using load = rotateForever(store, grantIds);
-      await delay(200);
+      await eventually(load.isUnderWay);
       await query(
         server().connectionString,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tessera%'",
@@ -129,7 +130,7 @@ function behindPooler(mode: 'transaction' | 'session', program: string, server: 
         await pooler.stop();
         await delay(100);
         await pooler.start();
-        await within(10_000, () => load.hasSucceededAfterFailure());
+        await eventually(load.hasSucceededAfterFailure);
       }
       const { acknowledged, failures } = await load.stop();
       assert.ok(failures.length > 0, 'somebody was told');
@@ -137,7 +138,7 @@ function behindPooler(mode: 'transaction' | 'session', program: string, server: 
       await assertHeld(store, acknowledged);
       const before = heard;
       await store.commit([], [{ type: 'session.started', at: sampleTime, actor: { kind: 'server' }, sid: 'again' }]);
-      await within(2000, () => heard > before);
+      await eventually(() => heard > before);
       await engine.close();
     });
   });

@@ -33,6 +33,8 @@ export function rotateForever(store: Store, grantIds: readonly string[]) {
   const running = Promise.all(grantIds.map(run));
   return {
     failures: failures as readonly string[],
+    /** Each grant was rotated, on average. */
+    isUnderWay: () => succeeded >= grantIds.length,
     hasSucceededAfterFailure: () =>
       succeededAtFailure !== undefined && succeeded > succeededAtFailure + grantIds.length,
     async stop() {
@@ -70,14 +72,5 @@ export async function assertHeld(store: Store, acknowledged: ReadonlyMap<string,
   for (const [grantId, generation] of acknowledged) {
     const stored = (await store.getGrant(grantId))?.generation ?? 0;
     assert.ok(stored >= generation, `${generation} was acknowledged, ${stored} is stored`);
-  }
-}
-
-/** Waits until something is so; fails after a time. */
-export async function within(ms: number, condition: () => boolean): Promise<void> {
-  const startedAt = performance.now();
-  while (!condition()) {
-    assert.ok(performance.now() - startedAt < ms, `waited ${ms} ms in vain`);
-    await delay(5);
   }
 }

@@ -23,7 +23,7 @@ export function canTrace(): boolean {
   return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
 }
 
-/** Runs a command for that long, then kills it, and returns what it did to these files, and when it said what on its standard output, which is the file `said`. */
+/** Runs a command for that long, and on until it has flushed the first of these files, then kills it, and returns what it did to them, and when it said what on its standard output, which is the file `said`. */
 export async function traceDisk(
   command: readonly string[],
   files: { paths: readonly string[]; said: string; trace: string; forMs: number },
@@ -42,9 +42,20 @@ export async function traceDisk(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await new Promise((resolve) => setTimeout(resolve, files.forMs));
+  while (!hasFlushed(files.trace, files.paths[0] as string)) await new Promise((resolve) => setTimeout(resolve, 100));
   process.kill(-(child.pid as number), 'SIGKILL');
   await closed;
   return readTrace(files.trace, files.said);
+}
+
+/** Whether a flush of that file is over: another one began, by the one thread that flushes it. */
+function hasFlushed(trace: string, path: string): boolean {
+  const shown = [...Buffer.from(path)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return (
+    readFileSync(trace, 'latin1')
+      .split('\n')
+      .filter((text) => text.includes('sync(') && text.includes(`<${shown}>`)).length > 1
+  );
 }
 
 // A call is one line, or two when another thread's came between: "1234 write(3</path>, "\x00…", 4096 <unfinished ...>" and "1234 <... write resumed>) = 4096".

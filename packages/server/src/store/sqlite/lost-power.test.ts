@@ -14,7 +14,7 @@ const sectorBytes = 512;
 
 test('what was acknowledged is there when the power fails, whatever of the rest reached the disk', {
   skip: canTrace() ? false : 'no strace: what reaches the disk cannot be watched',
-  timeout: 120_000,
+  timeout: 280_000,
 }, async (t) => {
   const seed = Number(process.env.TESSERA_SEED ?? randomInt(2 ** 31));
   t.diagnostic(`TESSERA_SEED=${seed}`);
