@@ -165,7 +165,7 @@ function parentOf(id: number): number {
   return Number(readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]);
 }
 
-async function waitUntil(holds: () => boolean, message: () => string, longestMs = 15_000): Promise<void> {
+async function waitUntil(holds: () => boolean, message: () => string, longestMs = 60_000): Promise<void> {
   for (const giveUpAt = Date.now() + longestMs; !holds(); await sleep(50))
     if (Date.now() > giveUpAt) assert.fail(message());
 }

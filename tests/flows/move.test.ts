@@ -14,6 +14,7 @@ import {
 } from '../../packages/server/src/store/postgres/test-postgres.ts';
 import { sampleGrant, sampleSession } from '../../packages/server/src/store/sample-records.ts';
 import type { Store } from '../../packages/server/src/store/store.ts';
+import { eventually } from '../eventually.ts';
 import {
   basic,
   claimsOf,
@@ -113,7 +114,7 @@ describe('tessera move', { skip: bin === undefined ? howToInstall : false }, () 
         for (const token of lived.endedTokens) assert.equal((await refresh(second, token)).status, 400);
         assert.deepEqual(await second.store.getSession(lived.bulk.sid), lived.bulk);
         const more = await signInTokens(second);
-        await sleep(1500);
+        await eventually(() => edge.status().knowledge?.isCurrent === true);
         assert.ok((await edge.verifyAccessToken(factsOf(more.access_token), {})).ok);
         assert.ok(!(await edge.verifyAccessToken(factsOf(lived.endedAccessToken), {})).ok);
         assert.equal(edge.status().feed?.resyncs, 1, 'its cursor is good at the new store');

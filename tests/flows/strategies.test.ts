@@ -240,8 +240,8 @@ describe('staying signed in at the sign-in page', () => {
     const page = await browser.go(
       `${test.issuer}/authorize?${new URLSearchParams({ response_type: 'code', client_id: 'spa', redirect_uri: 'https://spa.example.com/callback', code_challenge: pkce().challenge, code_challenge_method: 'S256' })}`,
     );
-    // The answer does not wait for the touch to be written.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // The answer does not wait for the touch to be written; what is committed after it does.
+    await test.store.commit([]);
     return page.url.includes('code=');
   };
   async function signIn(remember: boolean) {

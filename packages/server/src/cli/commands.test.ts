@@ -196,7 +196,7 @@ describe('the commands', () => {
     assert.ok(!JSON.stringify(await list()).includes('secret'));
   });
 
-  test('events are shown, the newest last, filtered, and followed until stopped', { timeout: 20_000 }, async () => {
+  test('events are shown, the newest last, filtered, and followed until stopped', { timeout: 120_000 }, async () => {
     const all = await shell.run('events --limit 1000');
     assert.match(all.out.split('\n')[0] ?? '', /user\.created +user .* by cli/);
     const ended = (await shell.run('events --type session.ended --json')).json<{ items: { type: string }[] }>();

@@ -17,7 +17,7 @@ const main = resolve(import.meta.dirname, 'main.ts');
 const bin = findPostgres();
 if (bin === undefined) console.error(howToInstall);
 
-describe('commands on Postgres', { skip: bin === undefined ? howToInstall : false, timeout: 60_000 }, () => {
+describe('commands on Postgres', { skip: bin === undefined ? howToInstall : false, timeout: 240_000 }, () => {
   let postgres: TestPostgres;
   let shell: TestShell;
   before(async () => {

@@ -44,6 +44,7 @@ async function keptOpen(port: number): Promise<{ ask(): Promise<string> }> {
   return {
     ask: () =>
       new Promise((resolve) => {
+        if (socket.closed) resolve('');
         socket.once('data', (chunk) => resolve(chunk.toString()));
         socket.once('error', () => resolve(''));
         socket.once('close', () => resolve(''));
@@ -52,13 +53,24 @@ async function keptOpen(port: number): Promise<{ ask(): Promise<string> }> {
   };
 }
 
+/** Whether a connection to the port is accepted. */
+const takesConnections = async (port: number): Promise<boolean> => {
+  const socket = connect(port, '127.0.0.1');
+  const isTaken = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isTaken;
+};
+
 const exitOf = async (child: ChildProcess): Promise<number | null> => {
   if (child.exitCode !== null) return child.exitCode;
   const [code] = (await once(child, 'exit')) as [number | null];
   return code;
 };
 
-describe('tessera serve', { timeout: 60_000 }, () => {
+describe('tessera serve', { timeout: 240_000 }, () => {
   let shell: TestShell;
   let running: Running;
   let issuer: string;
@@ -154,7 +166,7 @@ describe('tessera serve', { timeout: 60_000 }, () => {
     assert.match(await connection.ask(), /^HTTP\/1\.1 200 [\s\S]*connection: keep-alive/i);
     running.child.kill('SIGTERM');
     while (!running.output().includes('Stopping')) await sleep(5);
-    await sleep(100);
+    while (await takesConnections(port)) await sleep(5);
     assert.match(await connection.ask(), /^HTTP\/1\.1 200 [\s\S]*connection: close/i);
     assert.equal(await exitOf(running.child), 0);
     assert.match(running.output(), /Stopped\.\n$/);
