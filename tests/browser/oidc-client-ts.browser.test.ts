@@ -121,7 +121,7 @@ describe('oidc-client-ts in Chromium', { skip: chromiumPath === undefined && 'no
     page.evaluate(async () => JSON.parse(JSON.stringify(await manager.signinSilent()))) as Promise<User>;
 
   it('A1 A23 signs in through our own pages, asks for consent once, and learns who it is', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const context = await browser.newContext();
     const page = await open(context);
@@ -138,7 +138,7 @@ describe('oidc-client-ts in Chromium', { skip: chromiumPath === undefined && 'no
   });
 
   it('B3 D1 renews silently by its refresh token, also in two tabs at the same moment', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const context = await browser.newContext();
     const one = await open(context);
@@ -157,7 +157,7 @@ describe('oidc-client-ts in Chromium', { skip: chromiumPath === undefined && 'no
   });
 
   it('B14 A17 signs out: back at the app, the refresh token is dead and the next sign-in asks', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const context = await browser.newContext();
     const page = await open(context);
@@ -173,7 +173,7 @@ describe('oidc-client-ts in Chromium', { skip: chromiumPath === undefined && 'no
   });
 
   it('RFC 9449 with DPoP: bound to a key that never leaves the browser, renewed with nonces', {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async () => {
     const context = await browser.newContext();
     const page = await open(context, '/?dpop');

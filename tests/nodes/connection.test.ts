@@ -61,13 +61,12 @@ it('A5 A13 D1 whatever happens between nodes and database under load: nothing ac
         proxy.disturb({});
         await sleep(300);
       }
-    await load.stop();
+    await load.stop(50);
     for (const { url } of nodes.all) await eventually(async () => (await fetch(`${url}/ready`)).status === 200, 40_000);
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
     t.diagnostic(history.summary);
-    assert.ok(history.count('refresh', 'done') > 50);
   } finally {
     await load.stop();
     await nodes.close();

@@ -35,12 +35,12 @@ it('A5 A13 D1 nodes that are killed under load: nothing acknowledged is lost, no
       await ending;
       await victim.start();
     }
-    await load.stop();
+    await load.stop(50);
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
     t.diagnostic(history.summary);
-    assert.ok(history.count('refresh', 'done') > 50 && history.count('refresh', 'lost') > 0);
+    assert.ok(history.count('refresh', 'lost') > 0);
   } finally {
     await load.stop();
     await nodes.close();
@@ -74,12 +74,12 @@ it('A5 D1 Postgres that is killed under load: away for the moment, then everythi
     await nodes.postgres.start();
     for (const node of nodes.all) await eventually(async () => (await fetch(`${node.url}/ready`)).status === 200);
     await sleep(500);
-    await load.stop();
+    await load.stop(50);
     await load.checkEnd(seed);
     await checkStore(nodes);
     const { history } = load;
     t.diagnostic(history.summary);
-    assert.ok(history.count('refresh', 'done') > 50 && history.count('refresh', 'away') > 0 && history.endings > 0);
+    assert.ok(history.count('refresh', 'away') > 0 && history.endings > 0);
   } finally {
     await load.stop();
     await nodes.close();
@@ -107,11 +107,10 @@ it('A5 D1 workers of one SQLite file that are killed under load: the port goes o
       await ending;
       await eventually(() => node.process.workers().every((pid) => pid !== victim && isAlive(pid)));
     }
-    await load.stop();
+    await load.stop(50);
     await load.checkEnd(seed);
     const { history } = load;
     t.diagnostic(history.summary);
-    assert.ok(history.count('refresh', 'done') > 50);
     const store = await openSqliteStore({ file: join(folder, 'data', 'tessera.db') });
     const events = await store.readEvents({ limit: 100_000 });
     assert.deepEqual(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type App, introspectAs, present, revoke, signInApps, signOut } from '../apps.ts';
+import { eventually } from '../eventually.ts';
 import { pick } from '../seeded.ts';
 import { History } from './history.ts';
 import type { Nodes, ServerNode } from './nodes.ts';
@@ -68,7 +69,9 @@ export class Load {
     ]);
   }
 
-  async stop(): Promise<void> {
+  /** Ends the apps; not before they refreshed more than `refreshes` times, so that a slow machine has seen as much as any. */
+  async stop(refreshes = -1): Promise<void> {
+    await eventually(() => this.history.count('refresh', 'done') > refreshes);
     this.#isRunning = false;
     await Promise.all(this.#running);
   }

@@ -34,7 +34,7 @@ describe('what one node ends', { skip, timeout: 120_000 + 60_000 * rounds }, () 
     await eventually(async () => {
       token = await machineToken(node);
       return isActive(node, token);
-    }, 1000);
+    });
     return token;
   };
   const isActive = async (node: ServerNode, token: string) =>

@@ -86,7 +86,7 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
     // And up again, at last.
     await Promise.all([nodes.at(2).start(), nodes.at(3).start()]);
     await watch.stop();
-    await load.stop();
+    await load.stop(100);
     await load.checkEnd(seed);
     await checkLapsed(nodes, 3);
     await checkStore(nodes);
@@ -97,7 +97,6 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
     watch.check(3);
     assertNoneFailed(history);
     assert.ok(longest(history) < longestStallMs, `a request took ${longest(history).toFixed(0)} ms`);
-    assert.ok(history.count('refresh', 'done') > 100);
   } finally {
     await load.stop();
     await watch.stop();
@@ -144,13 +143,12 @@ it('D10 an upgrade of the embedded store under load and back again, an old and a
     await load.endOne();
     await next.start();
     await watch.stop();
-    await load.stop();
+    await load.stop(100);
     await load.checkEnd(seed);
     const { history } = load;
     t.diagnostic(`${history.entries.length} requests, the longest took ${longest(history).toFixed(0)} ms`);
     watch.check(2);
     assertNoneFailed(history);
-    assert.ok(history.count('refresh', 'done') > 100);
     await Promise.all([before.kill(), next.kill()]);
     checkFile(join(folder, 'data', 'tessera.db'));
   } finally {

@@ -16,7 +16,7 @@ export async function signIn(page: Page, username: 'ada' | 'bob'): Promise<void>
 /** Presses one of the buttons that make a point, and waits for what came of it. */
 export async function runExperiment(page: Page, id: string): Promise<{ headline: string; text: string }> {
   await page.click(`#${id}:enabled`);
-  await page.waitForSelector(`#${id}-result .big`, { timeout: 30_000 });
+  await page.waitForSelector(`#${id}-result .big`, { timeout: 120_000 });
   return { headline: await page.innerText(`#${id}-result .big`), text: await page.innerText(`#${id}-result`) };
 }
 

@@ -135,8 +135,8 @@ test('B13, D1: two tabs with localStorage cause one refresh, with calls in both 
   // On one clock tick in both, or a slow machine would let the first finish before the second begins, and two would be right.
   const refreshAt = (at: number) =>
     new Promise((resolve) => setTimeout(resolve, at - Date.now())).then(() => tessera.client.refresh());
-  const at = Date.now() + 500;
-  server.tokenDelayMs = 800;
+  const at = Date.now() + 1500;
+  server.tokenDelayMs = 2000;
   await Promise.all([one, two].map((page) => page.evaluate(refreshAt, at)));
   assert.equal(server.count('/token', 'refresh_token'), 1, 'explicit refreshes at the same moment too');
 });
@@ -248,8 +248,10 @@ test('B14: offline, sign-out empties the tab at once; back online the server hea
   const result = await page.evaluate(() => tessera.client.signOut());
   assert.deepEqual(result, { revocation: 'pending', redirected: false });
   assert.equal(await page.evaluate(async () => (await tessera.client.getTokens()) ?? null), null);
+  // By the clock it is tried again after 5 s, in vain, and 30 s after that.
+  await new Promise((resolve) => setTimeout(resolve, 6000));
   await context.setOffline(false);
-  await page.waitForFunction(() => localStorage.length === 0, undefined, { timeout: 4000 });
+  await page.waitForFunction(() => localStorage.length === 0, undefined, { timeout: 25_000 });
   assert.equal([...server.grants.values()][0]?.ended, true);
 });
 
