@@ -8,7 +8,7 @@ import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts'
 
 const hour = 3600;
 
-describe("nodes whose machine's clock is wrong", { skip, timeout: 120_000 }, () => {
+describe("nodes whose machine's clock is wrong", { skip, timeout: 300_000 }, () => {
   let nodes: Nodes;
   let right: ServerNode;
   let skewed: ServerNode;

@@ -10,7 +10,7 @@ import { checkStore } from './history.ts';
 import { Load, rounds } from './load.ts';
 import { Nodes, skipWithoutPostgres as skip } from './nodes.ts';
 
-const timeout = 120_000 + 60_000 * rounds;
+const timeout = 240_000 + 60_000 * rounds;
 
 /** What may happen to the way between a node and its database, and when it is over. */
 const troubles: Record<string, (proxy: DatabaseProxy, random: () => number) => Promise<void>> = {

@@ -14,7 +14,7 @@ const edgeCount = 12;
 const boundMs = 5000;
 const maxAge = 10;
 
-describe(`${edgeCount} edges at three nodes`, { skip, timeout: 120_000 + 60_000 * rounds }, () => {
+describe(`${edgeCount} edges at three nodes`, { skip, timeout: 240_000 + 60_000 * rounds }, () => {
   let nodes: Nodes;
   const edges: Edge[] = [];
   before(async () => {

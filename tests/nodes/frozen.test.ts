@@ -11,7 +11,7 @@ import { checkStore } from './history.ts';
 import { Load, rounds } from './load.ts';
 import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts';
 
-const timeout = 120_000 + 60_000 * rounds;
+const timeout = 240_000 + 60_000 * rounds;
 
 describe('a node that was frozen', { skip, timeout }, () => {
   let nodes: Nodes;

@@ -15,7 +15,7 @@ import { isAlive } from './is-alive.ts';
 import { Load, rounds } from './load.ts';
 import { Nodes, ServerNode, skipWithoutPostgres as skip } from './nodes.ts';
 
-const timeout = 120_000 + 60_000 * rounds;
+const timeout = 240_000 + 60_000 * rounds;
 
 it('A5 A13 D1 nodes that are killed under load: nothing acknowledged is lost, nobody honest is signed out', {
   skip,

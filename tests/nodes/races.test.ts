@@ -6,7 +6,7 @@ import { checkStore } from './history.ts';
 import { rounds } from './load.ts';
 import { Nodes, skipWithoutPostgres as skip } from './nodes.ts';
 
-describe('three nodes that are asked the same at once', { skip, timeout: 120_000 + 60_000 * rounds }, () => {
+describe('three nodes that are asked the same at once', { skip, timeout: 240_000 + 60_000 * rounds }, () => {
   let nodes: Nodes;
   before(async () => {
     nodes = await Nodes.start(3);

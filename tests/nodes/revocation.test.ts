@@ -20,7 +20,7 @@ import { Nodes, type ServerNode, skipWithoutPostgres as skip } from './nodes.ts'
 
 const revocations = 150 * rounds;
 
-describe('what one node ends', { skip, timeout: 120_000 + 60_000 * rounds }, () => {
+describe('what one node ends', { skip, timeout: 240_000 + 60_000 * rounds }, () => {
   let nodes: Nodes;
   before(async () => {
     nodes = await Nodes.start(3, {}, { clients: [...(appsConfig('x').clients as object[]), operator] });

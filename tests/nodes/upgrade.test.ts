@@ -106,7 +106,7 @@ it('D10 an upgrade under load and back again, with keys rotated in between: no r
 
 it('D10 an upgrade of the embedded store under load and back again, an old and a new process on one file: no request fails', {
   skip: skipWithoutOldVersion,
-  timeout: 180_000 + 60_000 * rounds,
+  timeout: 240_000 + 60_000 * rounds,
 }, async (t) => {
   const seed = seedOf(t);
   const random = seeded(seed);

@@ -12,7 +12,7 @@ import { eventually } from '../eventually.ts';
 import { freePort } from '../free-port.ts';
 import { isAlive } from './is-alive.ts';
 
-describe('several workers on one port and one SQLite file', { timeout: 120_000 }, () => {
+describe('several workers on one port and one SQLite file', { timeout: 300_000 }, () => {
   let folder: string;
   let server: ServerProcess;
   let reach: Reach;

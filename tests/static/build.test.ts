@@ -21,7 +21,7 @@ function run(...programArguments: string[]): string {
   return stdout;
 }
 
-it('the packages build to plain JavaScript that runs without their sources', { timeout: 240_000 }, () => {
+it('the packages build to plain JavaScript that runs without their sources', { timeout: 300_000 }, () => {
   run('scripts/build.ts');
   const program = `
     const names = ['@tessera/protocol', '@tessera/edge', '@tessera/edge/express', '@tessera/client', '@tessera/client/browser', '@tessera/server'];

@@ -14,12 +14,12 @@ function run(program: string, ...programArguments: string[]) {
   return { status, output: `${stdout}${stderr}`.slice(-8000) };
 }
 
-it('the types of the whole tree hold', { timeout: 240_000 }, () => {
+it('the types of the whole tree hold', { timeout: 300_000 }, () => {
   const { status, output } = run('typescript/bin/tsc', '-p', 'tsconfig.json');
   assert.equal(status, 0, output);
 });
 
-it('the linter and the formatter find nothing', { timeout: 120_000 }, () => {
+it('the linter and the formatter find nothing', { timeout: 300_000 }, () => {
   const { status, output } = run('@biomejs/biome/bin/biome', 'ci', '--colors=off', '--max-diagnostics=20', '.');
   assert.equal(status, 0, output);
 });
