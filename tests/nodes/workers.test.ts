@@ -10,6 +10,7 @@ import { appsConfig, introspectAs, postAs, present, type Reach, revoke, signInAp
 import { type ServerProcess, startServerProcess } from '../crash/server-process.ts';
 import { eventually } from '../eventually.ts';
 import { freePort } from '../free-port.ts';
+import { claimsOf } from '../test-server.ts';
 import { isAlive } from './is-alive.ts';
 
 describe('several workers on one port and one SQLite file', { timeout: 300_000 }, () => {
@@ -122,20 +123,26 @@ describe('several workers on one port and one SQLite file', { timeout: 300_000 }
   });
 
   it('SIGTERM stops all of them with exit code 0, what is under way answered', async () => {
-    const poll = fetch(`${reach.url}/events/poll`, {
-      method: 'POST',
-      headers: {
-        authorization: `Basic ${btoa(`orders-api:${(appsConfig('http://x').clients as { client_secret: string }[])[1]?.client_secret}`)}`,
-        'content-type': 'application/json',
-        prefer: 'wait=30',
-      },
-      body: '{"ack":["1.0"]}',
-    });
-    await eventually(async () =>
-      /^tessera_feed_receivers\S* 1$/m.test(await (await fetch(`${reach.url}/metrics`)).text()),
-    );
+    const poll = (ack: string[]) =>
+      fetch(`${reach.url}/events/poll`, {
+        method: 'POST',
+        headers: {
+          authorization: `Basic ${btoa(`orders-api:${(appsConfig('http://x').clients as { client_secret: string }[])[1]?.client_secret}`)}`,
+          'content-type': 'application/json',
+          prefer: 'wait=30',
+        },
+        body: JSON.stringify({ ack }),
+      });
+    const receivers = async () => {
+      const text = await (await fetch(`${reach.url}/metrics`)).text();
+      return Number(/^tessera_feed_receivers (\d+)$/m.exec(text)?.[1]);
+    };
+    const before_ = await receivers();
+    const { mark } = (await (await poll([])).json()) as { mark: string };
+    const underWay = poll([String(claimsOf(mark).jti)]);
+    await eventually(async () => (await receivers()) > before_);
     const pids = server.workers();
-    const [code, answer] = await Promise.all([server.stop(), poll]);
+    const [code, answer] = await Promise.all([server.stop(), underWay]);
     assert.equal(code, 0);
     assert.equal(answer.status, 200);
     assert.match(server.output(), /Stopped\.\n$/);
