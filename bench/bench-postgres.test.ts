@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSecondsOf } from './measure/cpu-time.ts';
-import { assertSmokeRun } from './smoke-run.ts';
+import { assertSmokeRun, smokeMs } from './smoke-run.ts';
 import { lengthOfBatch, type PeerWrite, statementFor } from './subjects/peer-postgres-writes.ts';
 import { hasPostgres, howToInstall } from './subjects/start-database.ts';
 
@@ -13,7 +13,7 @@ if (skip) console.error(`${skip}; the bench on Postgres was NOT tried`);
 
 test(
   'a smoke run on Postgres measures every scenario at every subject without an error, and leaves nothing behind',
-  { skip },
+  { skip, timeout: smokeMs },
   (context) => assertSmokeRun(context, 'postgres'),
 );
 

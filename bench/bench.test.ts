@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readAnswer } from './load/http-connection.ts';
 import { quantile } from './measure/distribution.ts';
-import { assertSmokeRun, runBench } from './smoke-run.ts';
+import { assertSmokeRun, runBench, smokeMs } from './smoke-run.ts';
 
-test('a smoke run measures every scenario at every subject without an error, and leaves nothing behind', (context) =>
-  assertSmokeRun(context, 'sqlite'));
+test(
+  'a smoke run measures every scenario at every subject without an error, and leaves nothing behind',
+  { timeout: smokeMs },
+  (context) => assertSmokeRun(context, 'sqlite'),
+);
 
 test('a scenario that does not exist is refused with the names of those that do', async () => {
   const { code, complaints } = await runBench(['--only', 'refresh,tea']);

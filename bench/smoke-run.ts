@@ -34,6 +34,9 @@ const subjectsOf: Record<string, string[]> = {
   million_refreshes: ['tessera'],
 };
 
+/** More than a smoke run takes on a busy machine, in milliseconds. */
+export const smokeMs = 900_000;
+
 /** Runs the bench as small as it goes on one store: every scenario must have a figure of every subject, without an error. For tests. */
 export async function assertSmokeRun(context: TestContext, store: StoreName): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tessera-bench-test-'));
