@@ -183,18 +183,22 @@ test('B3, B6: localStorage survives a restart of the browser, and its refresh to
   const { server, context, url } = await makeStage(t);
   await context.close();
   const profile = await mkdtemp(join(tmpdir(), 'tessera-client-'));
-  t.after(() => rm(profile, { recursive: true, force: true }));
+  let second: BrowserContext | undefined;
+  // Chromium writes there until it has ended.
+  t.after(async () => {
+    await second?.close();
+    await rm(profile, { recursive: true, force: true });
+  });
   const first = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath ?? '',
     args: chromiumArguments,
   });
   await signIn(await openPage(first, url('local')));
   await first.close();
-  const second = await chromium.launchPersistentContext(profile, {
+  second = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath ?? '',
     args: chromiumArguments,
   });
-  t.after(() => second.close());
   const page = await openPage(second, url('local'));
   assert.equal(await page.evaluate(async () => (await tessera.client.refresh()).token_type), 'DPoP');
   assert.match(await callApi(page, `${server.origin}/api`), /^200 /);
