@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { Revocation } from '@tessera/protocol';
 import { RevocationSet } from './revocations.ts';
@@ -119,4 +120,32 @@ test('during a replacement the old picture and the new one both count; then only
   assert.equal(set.find({ sid: 'old' }), undefined);
   for (const sid of ['both', 'new']) assert.equal(set.find({ sid })?.reason, 'session_ended', sid);
   assert.equal(set.isIncomplete, false, 'the new picture is whole');
+});
+
+test('a great many that lapse together go part by part, so that no call of the API waits for all of them', () => {
+  const random = (number: number) => createHash('sha256').update(`${number}`).digest('base64url').slice(0, 22);
+  const set = new RevocationSet({ capacity: 50_000 });
+  for (let number = 0; number < 50_000; number++) set.add(session(random(number), 100), 0);
+  let adds = 0;
+  for (let before = set.size; set.size > adds; before = set.size) {
+    set.add(session(`later${adds++}`, 1000), 200);
+    assert.ok(before - set.size < 3000, `${before - set.size} at once`);
+    assert.ok(adds < 200, 'but all of them go');
+  }
+  assert.equal(set.isIncomplete, false);
+});
+
+test('a full set finds the places of what has lapsed one part at a time, and all of them', () => {
+  const set = new RevocationSet({ capacity: 10_000 });
+  for (let number = 0; number < 10_000; number++) set.add(session(`s${number}`, number < 5000 ? 10 : 100), 0);
+  let most = 0;
+  for (let number = 0; number < 5000; number++) {
+    const before = set.size;
+    set.add(session(`t${number}`, 100), 11);
+    most = Math.max(most, before - set.size);
+  }
+  assert.ok(most < 1000, `${most} at once`);
+  assert.deepEqual([set.isIncomplete, set.size], [false, 10_000]);
+  set.add(session('one more', 100), 11);
+  assert.equal(set.isIncomplete, true);
 });

@@ -1,4 +1,5 @@
 import type { Revocation, Seconds } from '@tessera/protocol';
+import { LapsingIds } from './lapsing-ids.ts';
 import { type Refused, refused } from './verification.ts';
 
 /** What of a token's claims can be revoked. */
@@ -6,16 +7,22 @@ export type RevocableClaims = Readonly<Record<string, unknown>>;
 
 type Epoch = { epoch: number; until: Seconds };
 
+const sweepEvery: Seconds = 60;
+// Of a million endings this is a millisecond's work or two.
+const partsAtOnce = 4;
+
 /** One whole picture of what has ended, each entry with the time until which it matters. */
 class Picture {
-  readonly sessions = new Map<string, Seconds>();
-  readonly grants = new Map<string, Seconds>();
-  readonly tokens = new Map<string, Seconds>();
+  readonly sessions = new LapsingIds();
+  readonly grants = new LapsingIds();
+  readonly tokens = new LapsingIds();
   readonly clientEpochs = new Map<string, Epoch>();
   issuerEpoch: Epoch | undefined;
   /** Set when a live entry found no place. It stays: only a new picture can be whole again. */
   isIncomplete = false;
+  #sweeping: Iterator<number> | undefined;
   #sweptAt: Seconds = Number.NEGATIVE_INFINITY;
+  #foundNoneAt: Seconds = Number.NEGATIVE_INFINITY;
   readonly #capacity: number;
 
   constructor(capacity: number) {
@@ -29,18 +36,35 @@ class Picture {
   /** Makes sure there is a place for one more entry; a live entry is never given up for it. */
   makePlace(now: Seconds): boolean {
     if (this.size < this.#capacity) return true;
-    if (now > this.#sweptAt) this.sweep(now);
-    if (this.size < this.#capacity) return true;
+    if (now > this.#foundNoneAt) {
+      // Ends at the first part that had one: the next entry finds the next.
+      for (const taken of this.#parts(now)) if (taken > 0) return true;
+      this.#foundNoneAt = now;
+    }
     this.isIncomplete = true;
     return false;
   }
 
-  sweep(now: Seconds): void {
-    this.#sweptAt = now;
-    for (const entries of [this.sessions, this.grants, this.tokens])
-      for (const [id, until] of entries) if (until <= now) entries.delete(id);
-    for (const [id, { until }] of this.clientEpochs) if (until <= now) this.clientEpochs.delete(id);
+  /** Takes out a part of what has lapsed; begins once a minute, and each call goes on where the one before ended. */
+  sweepOn(now: Seconds): void {
+    if (!this.#sweeping) {
+      if (now - this.#sweptAt < sweepEvery) return;
+      this.#sweptAt = now;
+      this.#sweeping = this.#parts(now);
+    }
+    for (let looks = 0; looks < partsAtOnce; looks++)
+      if (this.#sweeping.next().done) {
+        this.#sweeping = undefined;
+        return;
+      }
+  }
+
+  *#parts(now: Seconds): Generator<number, void> {
     if (this.issuerEpoch && this.issuerEpoch.until <= now) this.issuerEpoch = undefined;
+    const clients = this.clientEpochs.size;
+    for (const [id, { until }] of this.clientEpochs) if (until <= now) this.clientEpochs.delete(id);
+    yield clients - this.clientEpochs.size;
+    for (const ids of [this.sessions, this.grants, this.tokens]) yield* ids.sweep(now);
   }
 }
 
@@ -53,7 +77,6 @@ export class RevocationSet {
   readonly #capacity: number;
   #current: Picture;
   #replacement: Picture | undefined;
-  #sweptAt: Seconds = Number.NEGATIVE_INFINITY;
 
   constructor(options: { capacity: number }) {
     this.#capacity = options.capacity;
@@ -89,7 +112,8 @@ export class RevocationSet {
 
   /** Enters an ending. Entering the same twice keeps the later `until` and the higher epoch. Keys are not entered here. */
   add(revocation: Revocation, now: Seconds): void {
-    if (now - this.#sweptAt >= 60) this.#sweep(now);
+    this.#current.sweepOn(now);
+    this.#replacement?.sweepOn(now);
     const picture = this.#replacement ?? this.#current;
     if (revocation.kind === 'key' || revocation.until <= now) return;
     if (revocation.kind === 'issuer-epoch') {
@@ -102,8 +126,7 @@ export class RevocationSet {
       return;
     }
     const [entries, id] = placeOf(picture, revocation);
-    const held = entries.get(id);
-    if (held !== undefined || picture.makePlace(now)) entries.set(id, Math.max(held ?? 0, revocation.until));
+    if (entries.has(id) || picture.makePlace(now)) entries.set(id, revocation.until);
   }
 
   /**
@@ -112,12 +135,6 @@ export class RevocationSet {
    */
   find(claims: RevocableClaims): Refused | undefined {
     return findIn(this.#current, claims) ?? (this.#replacement && findIn(this.#replacement, claims));
-  }
-
-  #sweep(now: Seconds): void {
-    this.#sweptAt = now;
-    this.#current.sweep(now);
-    this.#replacement?.sweep(now);
   }
 }
 
@@ -143,7 +160,7 @@ function laterEpoch(held: Epoch | undefined, { epoch, until }: Epoch): Epoch {
 function placeOf(
   picture: Picture,
   revocation: Extract<Revocation, { kind: 'session' | 'grant' | 'token' }>,
-): [Map<string, Seconds>, string] {
+): [LapsingIds, string] {
   switch (revocation.kind) {
     case 'session':
       return [picture.sessions, revocation.sid];
