@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { EdgeRequestError, fetchJson, type JsonRequest } from './fetch-json.ts';
 import { metadataUrls } from './issuer-metadata.ts';
 
 let base: string;
 let followed = 0;
+const bomb = gzipSync(Buffer.alloc(32 * 1024 * 1024, ' '));
+let isEndlessCut = false;
+const endless = (response: ServerResponse) => {
+  response.on('close', () => {
+    isEndlessCut = true;
+  });
+  response.write(' '.repeat(100_000));
+};
 const server = createServer((request, response) => {
   if (request.url === '/redirect') response.writeHead(302, { location: '/followed' }).end();
   else if (request.url === '/followed') followed++;
@@ -15,6 +24,9 @@ const server = createServer((request, response) => {
   else if (request.url === '/large') response.end(JSON.stringify({ pad: 'x'.repeat(5000) }));
   else if (request.url === '/html') response.end('<html>');
   else if (request.url === '/204') response.writeHead(204).end();
+  else if (request.url === '/endless-401') response.writeHead(401).flushHeaders();
+  else if (request.url === '/endless') endless(response);
+  else if (request.url === '/bomb') response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
   else if (request.url === '/404') response.writeHead(404).end('{}');
   else response.end('{"ä":1}');
 });
@@ -53,6 +65,30 @@ test('everything else has a code, and nothing is awaited for ever', async () => 
     await codeOf(fetchJson({ fetch, url: 'http://127.0.0.1:1', timeoutMs: 2000, largestAnswerBytes: 1 })),
     [true, 'unreachable'],
   );
+});
+
+test('a refusal is told by its status at once, also where its body never goes on', async () => {
+  const startedMs = performance.now();
+  await assert.rejects(ask('/endless-401'), { code: 'status', status: 401 });
+  assert.ok(performance.now() - startedMs < 1000);
+});
+
+test('the bound holds for what a compressed answer unpacks to, and an answer that is not read on is cut', async () => {
+  assert.ok(bomb.length < 40_000);
+  assert.deepEqual(await codeOf(ask('/bomb', { largestAnswerBytes: 1024 * 1024 })), [true, 'too_large']);
+  assert.deepEqual(await codeOf(ask('/endless')), [true, 'too_large']);
+  for (let tries = 0; !isEndlessCut && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(isEndlessCut, true);
+});
+
+test('what the network said stands in the message: the operator of an API needs it', async () => {
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(gone.address() as AddressInfo).port}`;
+  await new Promise((resolve) => gone.close(resolve));
+  await assert.rejects(fetchJson({ fetch, url, timeoutMs: 2000, largestAnswerBytes: 1 }), {
+    message: `${url} could not be reached (ECONNREFUSED)`,
+  });
 });
 
 test('a request is cancelled from outside, before and during', async () => {

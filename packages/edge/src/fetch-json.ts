@@ -53,11 +53,18 @@ export async function fetchJson(request: JsonRequest): Promise<JsonAnswer> {
     if (cause instanceof EdgeRequestError) throw cause;
     if (timedOut)
       throw new EdgeRequestError('timeout', `${request.url} did not answer in ${request.timeoutMs} ms`, { cause });
-    throw new EdgeRequestError('unreachable', `${request.url} could not be reached`, { cause });
+    throw new EdgeRequestError('unreachable', `${request.url} could not be reached${because(cause)}`, { cause });
   } finally {
     clearTimeout(timer);
     request.signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** What the network said, such as ECONNREFUSED or CERT_HAS_EXPIRED: `fetch` hides it in the cause. */
+function because(failure: unknown): string {
+  const cause = failure instanceof Error ? failure.cause : undefined;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? ` (${code})` : '';
 }
 
 async function exchange(request: JsonRequest, signal: AbortSignal): Promise<JsonAnswer> {
