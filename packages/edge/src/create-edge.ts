@@ -284,6 +284,11 @@ class RunningEdge implements Edge {
     const stalenessMs = this.#feed?.stalenessMs();
     if (stalenessMs === undefined)
       return { isCurrent: false, staleForMs: nowMs - this.#createdAtMs, because: 'the first replay is not complete' };
+    const dividedForMs = this.#feed?.dividedForMs();
+    if (dividedForMs !== undefined) {
+      const staleForMs = Math.max(dividedForMs, stalenessMs - this.#maxAgeMs);
+      return { isCurrent: false, staleForMs, because: 'nodes of different stores answer the feed in turns' };
+    }
     if (stalenessMs <= this.#maxAgeMs) return { isCurrent: true };
     return {
       isCurrent: false,

@@ -25,6 +25,11 @@ const feedOf = (at: EdgeUnderTest) => {
   return feed;
 };
 
+const whyNotCurrent = (at: EdgeUnderTest) => {
+  const { knowledge } = at.edge.status();
+  return knowledge?.isCurrent === false ? knowledge.because : undefined;
+};
+
 /** Answers waiting polls over and over until `condition` holds. */
 const eventuallyPolling = (at: EdgeUnderTest, condition: () => boolean | Promise<boolean>) =>
   eventually(() => {
@@ -36,7 +41,8 @@ const eventuallyPolling = (at: EdgeUnderTest, condition: () => boolean | Promise
 async function cutOff(at: EdgeUnderTest, forMs: number): Promise<void> {
   at.issuer.faults.feed = 'down';
   at.issuer.wakePolls();
-  await eventually(() => feedOf(at).failuresInARow > 0);
+  // The first is a line that was cut, and is asked again at once: that question must have failed before time passes.
+  await eventually(() => feedOf(at).failuresInARow > 1);
   at.clock.monotonicMs += forMs;
 }
 
@@ -282,6 +288,156 @@ describe('the revocation feed', () => {
       } finally {
         clearInterval(restless);
       }
+    }));
+
+  test('a line that is cut is asked again at once, at the same node, and the operator is not troubled', () =>
+    withEdge(async (at) => {
+      await eventually(() => at.issuer.polls.length === 2);
+      at.notices.length = 0;
+      const startedMs = performance.now();
+      at.issuer.nodes[0]?.server.closeAllConnections();
+      // Short, to be current at once, and then held again.
+      await eventually(() => at.issuer.polls.length === 4);
+      assert.ok(performance.now() - startedMs < 1000);
+      assert.deepEqual(
+        at.issuer.polls.slice(2).map((poll) => poll.returnImmediately),
+        [true, false],
+      );
+      assert.deepEqual(at.notices, []);
+      assert.equal(feedOf(at).resyncs, 1);
+    }));
+
+  test('behind a proxy that cuts silent lines, polls are held for less than it allows', () =>
+    withEdge(
+      async (at) => {
+        await eventually(() => at.issuer.polls.length === 2);
+        at.notices.length = 0;
+        at.clock.monotonicMs += 10_000;
+        at.issuer.nodes[0]?.server.closeAllConnections();
+        await eventually(() => at.issuer.polls.at(-1)?.prefer === 'wait=9');
+        assert.deepEqual(at.notices, []);
+      },
+      { staleness: { maxAge: 86_400 } },
+    ));
+
+  test('a node that promises more and never gives it neither makes the edge spin nor keeps the API from starting', () =>
+    withEdge(
+      async (at) => {
+        await at.edge.start();
+        assert.equal(at.edge.status().knowledge?.isCurrent, false);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        assert.ok(at.issuer.counts.polls <= 12, `${at.issuer.counts.polls} polls in a second`);
+      },
+      {
+        isStarted: false,
+        fetch: async (url, init) => {
+          const response = await fetch(url, init);
+          return url.endsWith('/events/poll')
+            ? Response.json({ ...((await response.json()) as object), moreAvailable: true })
+            : response;
+        },
+      },
+    ));
+});
+
+/** Another store of the same issuer, as a second installation or a copy has it; `swap` makes the other one answer. */
+function twoStores(at: EdgeUnderTest): { swap: () => void } {
+  const both = [
+    { epoch: 'e1', sid: 's-1' },
+    { epoch: 'e2', sid: 's-2' },
+  ];
+  let answering = 0;
+  const become = () => {
+    const { epoch, sid } = both[answering] as (typeof both)[number];
+    at.issuer.forgetEntries();
+    at.issuer.storeEpoch = epoch;
+    at.issuer.endSession(sid);
+  };
+  become();
+  return {
+    swap: () => {
+      answering = 1 - answering;
+      become();
+    },
+  };
+}
+
+describe('nodes of two stores behind one address', () => {
+  test('what each of them ended is never accepted once one has come back; the operator is told once, and once more when it is over', () =>
+    withEdge(
+      async (at) => {
+        const stores = twoStores(at);
+        await at.edge.start();
+        const [first, second] = [
+          await at.issuer.accessToken({ sid: 's-1' }),
+          await at.issuer.accessToken({ sid: 's-2' }),
+        ];
+        const neither = await at.issuer.accessToken({ sid: 's-3' });
+        assert.equal(await at.reasonOf(neither), 'accepted');
+        at.notices.length = 0;
+        stores.swap();
+        await eventually(() => feedOf(at).position === 'e2.1');
+        assert.equal(await at.reasonOf(neither), 'accepted', 'one new epoch is a store that was restored');
+        for (const position of ['e1.1', 'e2.1', 'e1.1']) {
+          stores.swap();
+          await eventually(() => feedOf(at).position === position);
+          for (const token of [first, second, neither]) assert.notEqual(await at.reasonOf(token), 'accepted');
+          assert.match(String(whyNotCurrent(at)), /different stores/);
+        }
+        assert.deepEqual(
+          at.notices.map(({ kind }) => kind),
+          ['feed-gap'],
+        );
+        assert.match(String(feedOf(at).lastFailure), /store epochs e2 and e1/);
+        at.clock.monotonicMs += 300_000;
+        await eventuallyPolling(at, async () => (await at.reasonOf(neither)) === 'accepted');
+        assert.equal(await at.reasonOf(first), 'session_ended');
+        assert.deepEqual(
+          at.notices.map(({ kind }) => kind),
+          ['feed-gap', 'feed-current'],
+        );
+      },
+      { isStarted: false, staleness: { policy: 'refuse' } },
+    ));
+
+  test('they are not asked for one replay after another without a pause, and start does not wait for ever', () =>
+    withEdge(
+      async (at) => {
+        const stores = twoStores(at);
+        const answer = at.issuer.signMark;
+        at.issuer.signMark = function (this: typeof at.issuer, ...signed) {
+          const mark = answer.apply(this, signed);
+          stores.swap();
+          return mark;
+        };
+        await at.edge.start();
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        assert.ok(at.issuer.counts.polls < 12, `${at.issuer.counts.polls} polls in a second and a half`);
+      },
+      { isStarted: false },
+    ));
+
+  test('a foreign issuer behind the same address is told once, and never believed', () =>
+    withEdge(async (at) => {
+      at.notices.length = 0;
+      const token = await at.issuer.accessToken();
+      for (let turn = 0; turn < 3; turn++) {
+        const { resyncs } = feedOf(at);
+        at.issuer.distortSet = (set) => {
+          at.issuer.distortSet = undefined;
+          Object.assign(set.claims, { iss: 'https://other.example.com' });
+        };
+        at.issuer.endSession(`s-${turn}`);
+        await eventually(() => feedOf(at).resyncs > resyncs && feedOf(at).failuresInARow === 0);
+      }
+      assert.deepEqual(
+        at.notices.map(({ kind }) => kind),
+        ['feed-gap', 'feed-current', 'feed-gap'],
+        'the last word is that it had a gap, until it has been quiet for a minute',
+      );
+      at.clock.monotonicMs += 60_000;
+      await eventuallyPolling(at, () => at.notices.at(-1)?.kind === 'feed-current');
+      assert.equal(await at.reasonOf(token), 'accepted');
     }));
 });
 

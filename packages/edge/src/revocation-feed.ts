@@ -1,8 +1,11 @@
 import type { FeedMarkClaims, PollRequest, Seconds } from '@tessera/protocol';
 import { EdgeRequestError, type Fetch, fetchJson } from './fetch-json.ts';
 import type { JsonWebKeySet } from './json-web-key-set.ts';
+import { PollWait } from './poll-wait.ts';
 import type { RevocationSet } from './revocations.ts';
 import { judgeSecurityEvent, readFeedMark, type SecurityEventError } from './security-event-token.ts';
+import { StartOvers } from './start-overs.ts';
+import { StoreEpochs } from './store-epochs.ts';
 
 /**
  * What the feed is told. `locate` answers the poll URLs, several when several nodes may be asked in turn. `authorization` is the header that tells who
@@ -56,18 +59,24 @@ const largestAnswerBytes = 16 * 1024 * 1024;
 const maxEvents = 1000;
 // Proxies cut what is silent for longer, a minute being the common bound, and a line that died unnoticed is noticed this soon.
 const longestLongPoll: Seconds = 20;
+// What a proxy answers in place of a node that it waited for too long.
+const givenUp: readonly number[] = [408, 502, 504];
+const leastHeldMs = 1000;
+const leastBetweenCutsMs = 1000;
 // What is reported of an answer that could not be taken: enough to find the fault, and no more than any server reads.
 const mostReported = 20;
 const longestReportedId = 64;
 
 type PollAnswerRead = { sets: [id: string, set: string][]; mark: string; moreAvailable: boolean; resync: boolean };
+/** The poll under way, or the last. */
+type Asked = { isLong: boolean; sentAtMs: number };
 /** The part of a poll request that says where the receiver stands. */
 type Standing = Pick<PollRequest, 'ack' | 'setErrs'>;
 
 /**
  * Keeps a `RevocationSet` current by long polling. The acknowledgement is the cursor: the ids processed and the id of the last mark; nothing acknowledged asks for
  * the whole replay. A SET that cannot be taken is reported in `setErrs` and counts as a gap, and a gap leads to a replay. Never gives up: other nodes are tried
- * in turn, with a growing, jittered pause (100 ms to 5 s) after each round.
+ * in turn, with a growing, jittered pause (100 ms to 5 s) after each round; a line that was cut is asked again at once. Whoever makes it start over again and again waits as long.
  *
  * Staleness. A mark says "as of" some moment of the server's clock, which is not ours. That moment lies between the sending of the poll and the arrival of its answer,
  * so the mark is dated to the *sending*, on a monotonic clock: the age can only be overstated, by at most the time the poll was held, and neither clock's
@@ -79,12 +88,14 @@ type Standing = Pick<PollRequest, 'ack' | 'setErrs'>;
 export class RevocationFeed {
   readonly #options: RevocationFeedOptions;
   readonly #closing = new AbortController();
-  readonly #longPollSeconds: Seconds;
+  readonly #wait: PollWait;
+  readonly #epochs = new StoreEpochs();
+  readonly #startOvers = new StartOvers();
   #running: Promise<void> | undefined;
   #standing: Standing = {};
   #mark: FeedMarkClaims | undefined;
   #awaitsReplay = true;
-  #isCurrent = false;
+  #isCaughtUp = false;
   #currentAtMs: number | undefined;
   #replayBeganAtMs = 0;
   #replayTookMs = 0;
@@ -98,14 +109,18 @@ export class RevocationFeed {
     this.#endFirstRound = resolve;
   });
   #url: string | undefined;
+  #asked: Asked | undefined;
   #failuresInARow = 0;
+  /** Of the failures in a row, how many were lines cut: 0 or 1. */
+  #cuts = 0;
+  #cutAtMs: number | undefined;
   #lastFailure: string | undefined;
   #counts = { securityEvents: 0, refusedSecurityEvents: 0, ignoredSecurityEvents: 0, resyncs: 0 };
 
   constructor(options: RevocationFeedOptions) {
     this.#options = options;
     // A third of the bound: two polls in a row, the age of the first still counting, stay within it.
-    this.#longPollSeconds = Math.min(longestLongPoll, Math.max(1, Math.floor(options.maxAge / 3)));
+    this.#wait = new PollWait(Math.min(longestLongPoll, Math.max(1, Math.floor(options.maxAge / 3))));
   }
 
   /** Starts polling; resolves when the first replay is complete, or when every node has failed once. Never rejects. */
@@ -127,6 +142,11 @@ export class RevocationFeed {
     return this.#currentAtMs === undefined ? undefined : this.#options.monotonicMs() - this.#currentAtMs;
   }
 
+  /** For how long, in milliseconds, nodes of different stores have been answering in turns; undefined when they do not. What is known is then not to be trusted. */
+  dividedForMs(): number | undefined {
+    return this.#epochs.dividedForMs(this.#options.monotonicMs());
+  }
+
   /** How the feed stands now. */
   status(): FeedStatus {
     return {
@@ -144,19 +164,21 @@ export class RevocationFeed {
   async #run(): Promise<void> {
     for (let turn = 0; !this.#closing.signal.aborted; ) {
       let urls: readonly string[] = [];
+      this.#asked = undefined;
       try {
         urls = await this.#options.locate();
         const url = urls[turn % urls.length] as string;
         this.#url = url;
         await this.#poll(url);
         this.#failuresInARow = 0;
+        this.#cuts = 0;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
         turn++;
         this.#noteFailure(error);
-        const rounds = Math.floor(this.#failuresInARow / Math.max(1, urls.length));
+        const rounds = Math.floor((this.#failuresInARow - this.#cuts) / Math.max(1, urls.length));
         if (rounds > 0) this.#endFirstRound();
-        await this.#pauseAfter(rounds);
+        await this.#pauseAfter(Math.max(rounds, this.#startOversSoFar() - 1));
       }
     }
   }
@@ -164,20 +186,32 @@ export class RevocationFeed {
   /** One poll, taken in. Throws when the node could not be asked, or when its answer had a gap; what follows a gap is a replay. */
   async #poll(url: string): Promise<void> {
     if (this.#mayReplayAgain()) this.#askForReplay();
-    const isLong = this.#isCurrent && this.#failuresInARow === 0;
+    const isLong = this.#isCaughtUp && this.#failuresInARow === 0;
     const sentAtMs = this.#options.monotonicMs();
-    const answer = await this.#ask(url, isLong);
+    const held = this.#mark;
+    const asked = { isLong, sentAtMs };
+    this.#asked = asked;
+    const answer = await this.#ask(url, asked);
     const gap = await this.#take(answer, sentAtMs);
     if (gap !== undefined) {
+      this.#startOvers.note(this.#options.monotonicMs());
       this.#askForReplay();
       throw new FeedGap(gap);
     }
-    // A node that does not hold the poll must not make us spin.
-    if (isLong && answer.sets.length === 0 && this.#options.monotonicMs() - sentAtMs < leastPauseMs)
-      await this.#pause(leastPauseMs);
+    if (answer.resync && held) return this.#pauseAfter(this.#startOversSoFar() - 1);
+    if (answer.moreAvailable && answer.sets.length === 0 && this.#mark?.jti === held?.jti)
+      throw new EdgeRequestError('not_json', `${url} says that there is more and gives nothing`);
+    // A node that does not hold the poll, or tells the same again and again, must not make us spin.
+    const isIdle = answer.sets.length === 0 || this.#mark?.jti === held?.jti;
+    if (isLong && isIdle && this.#options.monotonicMs() - sentAtMs < leastPauseMs) await this.#pause(leastPauseMs);
   }
 
-  async #ask(url: string, isLong: boolean): Promise<PollAnswerRead> {
+  #startOversSoFar(): number {
+    return this.#startOvers.countAt(this.#options.monotonicMs());
+  }
+
+  async #ask(url: string, { isLong, sentAtMs }: Asked): Promise<PollAnswerRead> {
+    const waitSeconds = this.#wait.at(sentAtMs);
     const request: PollRequest = { ...this.#standing, maxEvents, returnImmediately: !isLong };
     const { body } = await fetchJson({
       fetch: this.#options.fetch,
@@ -186,10 +220,10 @@ export class RevocationFeed {
       headers: {
         'content-type': 'application/json',
         authorization: this.#options.authorization,
-        ...(isLong ? { prefer: `wait=${this.#longPollSeconds}` } : {}),
+        ...(isLong ? { prefer: `wait=${waitSeconds}` } : {}),
       },
       body: JSON.stringify(request),
-      timeoutMs: isLong ? this.#longPollSeconds * 1000 + longPollGraceMs : shortPollTimeoutMs,
+      timeoutMs: isLong ? waitSeconds * 1000 + longPollGraceMs : shortPollTimeoutMs,
       largestAnswerBytes,
       signal: this.#closing.signal,
     });
@@ -208,8 +242,8 @@ export class RevocationFeed {
     const isReplay = answer.resync || this.#mark === undefined;
     const errors = new Map<string, SecurityEventError>();
     for (const [index, [id, set]] of answer.sets.entries()) {
-      // A long replay must not hold up the API's own requests.
-      if (index % 50 === 49) await new Promise((resolve) => setImmediate(resolve));
+      // A long replay must not hold up the API's own requests; each entry takes a tenth of a millisecond and more.
+      if (index % 20 === 19) await new Promise((resolve) => setImmediate(resolve));
       const verdict = await judgeSecurityEvent(set, id, this.#options);
       if (!verdict.ok) errors.set(id, verdict.error);
       else if (!verdict.revocation) this.#counts.ignoredSecurityEvents++;
@@ -227,11 +261,28 @@ export class RevocationFeed {
     if ('err' in mark) return `mark: ${mark.description}`;
     if (!isReplay && !follows(mark, this.#mark as FeedMarkClaims))
       return `position ${mark.jti.slice(0, 100)} does not follow ${this.#mark?.jti.slice(0, 100)}`;
+    this.#noteEpoch(mark, answer.resync);
     this.#mark = mark;
     this.#standing = { ack: [...answer.sets.map(([id]) => id), mark.jti] };
-    if (answer.moreAvailable) this.#isCurrent = false;
-    else this.#becomeCurrent(mark, sentAtMs);
+    if (answer.moreAvailable) this.#isCaughtUp = false;
+    else {
+      this.#isCaughtUp = true;
+      // Where stores take turns, what each of them says counts beside what was known, and nothing is taken to be whole.
+      if (this.dividedForMs() === undefined) this.#becomeCurrent(mark, sentAtMs);
+    }
     return undefined;
+  }
+
+  /** `isResync`: the answer begins a replay; whether one was asked for is seen by the mark still held. */
+  #noteEpoch(mark: FeedMarkClaims, isResync: boolean): void {
+    const nowMs = this.#options.monotonicMs();
+    const isSetBack = isResync && this.#mark !== undefined;
+    if (isSetBack) this.#startOvers.note(nowMs);
+    const cause = this.#epochs.note(splitPosition(mark.jti)[0], isSetBack, nowMs);
+    if (cause === undefined) return;
+    this.#lastFailure = cause;
+    this.#tellOnce({ kind: 'feed-gap', url: this.#url as string, cause });
+    this.#endFirstRound();
   }
 
   #becomeCurrent(mark: FeedMarkClaims, sentAtMs: number): void {
@@ -244,11 +295,13 @@ export class RevocationFeed {
     else
       this.#replayAgainAtMs ??=
         monotonicMs() + Math.max(retryIncompleteMs, retryIncompletePerReplay * this.#replayTookMs);
-    if (!this.#isAnnounced)
-      onNotice({ kind: 'feed-current', url: this.#url as string, position: mark.jti, entries: revocations.size });
-    this.#isAnnounced = true;
-    this.#told.clear();
-    this.#isCurrent = true;
+    // One that starts over again and again is found when that has ended: to be told of each time would hide it.
+    if (this.#startOversSoFar() < 2) {
+      if (!this.#isAnnounced)
+        onNotice({ kind: 'feed-current', url: this.#url as string, position: mark.jti, entries: revocations.size });
+      this.#isAnnounced = true;
+      this.#told.clear();
+    }
     this.#lastFailure = undefined;
     this.#endFirstRound();
   }
@@ -263,7 +316,7 @@ export class RevocationFeed {
     this.#standing = setErrs ? { setErrs } : {};
     this.#mark = undefined;
     this.#awaitsReplay = true;
-    this.#isCurrent = false;
+    this.#isCaughtUp = false;
     this.#replayAgainAtMs = undefined;
   }
 
@@ -271,24 +324,46 @@ export class RevocationFeed {
     const url = this.#url ?? '';
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof EdgeRequestError ? error.code : 'unreachable';
-    if (error instanceof FeedGap) this.#tellOnce({ kind: 'feed-gap', url, cause: message });
+    if (this.#isCut(error)) this.#noteCut();
+    else if (error instanceof FeedGap) this.#tellOnce({ kind: 'feed-gap', url, cause: message });
     else this.#tellOnce({ kind: 'feed-lost', url, code, message });
     this.#failuresInARow++;
     this.#lastFailure = message;
-    this.#isCurrent = false;
-    this.#isAnnounced = false;
+    this.#isCaughtUp = false;
+  }
+
+  /**
+   * True for a line that was in use and broke, or that a proxy gave up: they do so when they are idle, reload or restart. No loss yet: it is asked again at once, and the operator is told when that
+   * fails too. Not more than once a second.
+   */
+  #isCut(error: unknown): boolean {
+    if (!(error instanceof EdgeRequestError) || !this.#asked || this.#failuresInARow > 0) return false;
+    const nowMs = this.#options.monotonicMs();
+    if (this.#cutAtMs !== undefined && nowMs - this.#cutAtMs < leastBetweenCutsMs) return false;
+    if (error.code === 'unreachable') return true;
+    const isHeld = this.#asked.isLong && nowMs - this.#asked.sentAtMs >= leastHeldMs;
+    return isHeld && givenUp.includes(error.status ?? 0);
+  }
+
+  #noteCut(): void {
+    const nowMs = this.#options.monotonicMs();
+    const { isLong, sentAtMs } = this.#asked as Asked;
+    if (isLong && nowMs - sentAtMs >= leastHeldMs) this.#wait.noteCut(nowMs - sentAtMs, nowMs);
+    this.#cutAtMs = nowMs;
+    this.#cuts = 1;
   }
 
   /** A gap that stays is told once, and a loss is told also where a gap was told before. */
   #tellOnce(notice: FeedNotice): void {
     if (this.#told.has(notice.kind)) return;
     this.#told.add(notice.kind);
+    this.#isAnnounced = false;
     this.#options.onNotice(notice);
   }
 
   /** The pause doubles from 100 ms to 5 s; between half of it and all of it, so that edges do not come back in step. None before every node was tried. */
   async #pauseAfter(rounds: number): Promise<void> {
-    if (rounds === 0) return;
+    if (rounds <= 0) return;
     const wholeMs = Math.min(mostPauseMs, leastPauseMs * 2 ** Math.min(rounds - 1, 10));
     await this.#pause(wholeMs * (0.5 + this.#options.random() / 2));
   }
