@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { startTestServer, type TestServer } from '../test-server.ts';
@@ -63,4 +66,20 @@ describe('connections that ask for more than they wait for', () => {
       const { answers } = await exchange(port, requests(`http://localhost:${port}${path}`, 1), 1);
       assert.equal(answers, 1);
     });
+
+  it('a connection on which nothing moves is cut, but not a poll that is held as long as it may be', async () => {
+    let http: Server | undefined;
+    const take = (message: unknown) => {
+      http = (message as { server: Server }).server;
+    };
+    subscribe('http.server.request.start', take);
+    await fetch(`${test.issuer}/health`);
+    unsubscribe('http.server.request.start', take);
+    assert.ok(http && http.timeout > 60_000 && http.timeout < 120_000, `${http?.timeout} ms`);
+    http.timeout = 300;
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`POST /token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n`);
+    await once(socket, 'close');
+  });
 });

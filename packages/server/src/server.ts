@@ -41,6 +41,9 @@ import { readSigningKeys } from './tokens/key-rotation.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { visibleJson } from './visible-json.ts';
 
+/** How long, in milliseconds, nothing may move on a connection whose request is under way or whose answer is not read: more than a receiver of the feed may ask to be held. */
+const longestSilenceMs = 90_000;
+
 /** How a server is made. All but `config` have defaults; tests hand in their own store, clock and randomness. */
 export type ServerOptions = {
   config: Config;
@@ -117,9 +120,11 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
           context.log.error({ error: String(error) }, 'an answer could not be written');
           response.destroy();
         })
-        .finally(() => underWay.end(socket));
+        .finally(() => underWay.end(socket, response) || socket.destroy());
     },
   );
+  // Node's own bounds are about requests; an answer that nobody reads would stay for ever.
+  http.timeout = longestSilenceMs;
 
   return {
     context,
