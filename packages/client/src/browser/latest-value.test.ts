@@ -13,7 +13,7 @@ function makeLocks(): LockManager & { names: string[] } {
   return {
     names,
     request,
-    query: async () => ({ held: names.map((name) => ({ name })) }),
+    query: async () => ({ held: names.toSorted().map((name) => ({ name })) }),
   } as unknown as LockManager & { names: string[] };
 }
 
@@ -25,6 +25,21 @@ test('a reader waits until its view shows what was announced last', async () => 
   const view = ['old', 'old', 'old', 'new'];
   assert.equal(await new LatestValue('key', locks).read(() => view.shift() ?? null), 'new');
   assert.equal(view.length, 0);
+});
+
+test('of what is written in the same millisecond the last counts, in whatever order a browser tells of locks', async (t) => {
+  const nowMs = Date.now();
+  t.mock.method(Date, 'now', () => nowMs);
+  for (const [first, second] of [
+    ['one', 'other'],
+    ['other', 'one'],
+  ] as const) {
+    const locks = makeLocks();
+    await new LatestValue('key', locks).announce(first);
+    await new LatestValue('key', locks).announce(second);
+    const view = [first, second];
+    assert.equal(await new LatestValue('key', locks).read(() => view.shift() ?? null), second);
+  }
 });
 
 test('a removal is waited for too', async () => {

@@ -20,9 +20,11 @@ export class LatestValue {
     this.#prefix = `${key}:written:`;
   }
 
-  /** Announces what was written, `undefined` for a removal. Resolves once every tab can know. */
+  /** Announces what was written, `undefined` for a removal; one writer at a time. Resolves once every tab can know. */
   async announce(value: string | undefined): Promise<void> {
-    const name = `${this.#prefix}${Date.now()}:${await digestOf(value)}`;
+    // Two tabs may write in the same millisecond, and their clocks differ by a little.
+    const before = (await this.#lastAnnounced())?.writtenAtMs ?? 0;
+    const name = `${this.#prefix}${Math.max(Date.now(), before + 1)}:${await digestOf(value)}`;
     await new Promise<void>((resolve) => {
       const held = this.#locks?.request(name, { mode: 'shared' }, async () => {
         resolve();
@@ -40,22 +42,23 @@ export class LatestValue {
     for (;;) {
       const value = get();
       const announced = await this.#lastAnnounced();
-      const agrees = announced === undefined || announced === (await digestOf(value ?? undefined));
+      const agrees = announced === undefined || announced.digest === (await digestOf(value ?? undefined));
       if (agrees || Date.now() > deadlineMs) return value;
       await pause(5);
     }
   }
 
-  async #lastAnnounced(): Promise<string | undefined> {
+  async #lastAnnounced(): Promise<{ writtenAtMs: number; digest: string } | undefined> {
     const held = (await this.#locks?.query())?.held ?? [];
     const announcements = held
       .map(({ name = '' }) => name)
       .filter((name) => name.startsWith(this.#prefix))
       .map((name) => name.slice(this.#prefix.length).split(':'))
+      .map(([writtenAtMs, digest = '']) => ({ writtenAtMs: Number(writtenAtMs), digest }))
       // A frozen tab may hold its announcement for hours; by then it tells nothing.
-      .filter(([writtenAtMs]) => Date.now() - Number(writtenAtMs) < 2 * announcedForMs)
-      .sort(([one], [other]) => Number(one) - Number(other));
-    return announcements.at(-1)?.[1];
+      .filter(({ writtenAtMs }) => Date.now() - writtenAtMs < 2 * announcedForMs)
+      .sort((one, other) => one.writtenAtMs - other.writtenAtMs);
+    return announcements.at(-1);
   }
 }
 
