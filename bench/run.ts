@@ -14,7 +14,7 @@ import { runDiskFlush } from './scenarios/disk-flush.ts';
 import { runRevocation, runVerification } from './scenarios/edge.ts';
 import { growthNames, runGrowth } from './scenarios/growth.ts';
 import { runMillionRefreshes } from './scenarios/million-refreshes.ts';
-import { beginScenario, type Contest, rowsOf, type Targets, takeTurns } from './scenarios/run-scenario.ts';
+import { beginScenario, rowsOf, type ScenarioContest, type Targets, takeTurns } from './scenarios/run-scenario.ts';
 import type { StoreName } from './scenarios/scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 import { runStarts } from './scenarios/start.ts';
@@ -154,21 +154,21 @@ async function measureRunning(bench: Bench, issuer: string): Promise<void> {
 
 async function measureRequests(bench: Bench, store: StoreName, targets: Targets, isFirst: boolean): Promise<void> {
   const { plan } = bench.options;
-  const contests: Contest[] = [];
+  const contests: ScenarioContest[] = [];
   for (const scenario of scenarios) {
     if (!bench.isAsked(scenario.name) || (scenario.onceForAllStores && !isFirst)) continue;
     tellProgress(`${store}: ${scenario.name}`);
     const isSmoke = Number.isFinite(plan.operations);
     const operations = isSmoke ? (scenario.smokeOperations ?? plan.operations) : plan.operations;
     const contest = await beginScenario(scenario, store, targets, { ...plan, operations });
-    await takeTurns(contest.contenders, contest.extent, contest.limit);
+    await takeTurns(contest);
     contests.push(contest);
   }
   // Once more, minutes later: a machine that shares its processors may be slow for as long as all rounds of one visit take.
   for (let visit = 1; visit < plan.visits; visit++)
-    for (const { scenario, contenders, extent, limit } of contests) {
-      tellProgress(`${store}: ${scenario.name} again`);
-      await takeTurns(contenders, extent, limit);
+    for (const contest of contests) {
+      tellProgress(`${store}: ${contest.scenario.name} again`);
+      await takeTurns(contest);
     }
   for (const contest of contests) bench.print(rowsOf(contest));
 }

@@ -33,8 +33,12 @@ export async function runGrowth(
   try {
     if (isAsked('growth_refresh') || isAsked('growth_introspect')) {
       for (const housed of populations) running.push(await start(housed));
-      const limit = { milliseconds: extent.seconds * 1000, operations: extent.operations };
-      const all = { ...extent, rounds: extent.visits * extent.rounds };
+      const measure = async (contenders: readonly Contender<Grown>[]) => {
+        const limit = { milliseconds: extent.seconds * 1000, operations: extent.operations };
+        const contest = { contenders, extent: { ...extent, rounds: extent.visits * extent.rounds }, limit };
+        await warmUp(contest);
+        await takeTurns(contest);
+      };
       // First what needs tokens of before: each refresh replaces its own.
       const accessTokens = await Promise.all(running.map(accessTokensOf));
       const asking = running.map(
@@ -46,8 +50,7 @@ export async function runGrowth(
         }),
       );
       if (isAsked('growth_introspect')) {
-        await warmUp(asking, extent, limit);
-        await takeTurns(asking, all, limit);
+        await measure(asking);
         rows.push(...compared(asking, about('growth_introspect')));
       }
       const refreshing = running.map(
@@ -59,8 +62,7 @@ export async function runGrowth(
         }),
       );
       if (isAsked('growth_refresh')) {
-        await warmUp(refreshing, extent, limit);
-        await takeTurns(refreshing, all, limit);
+        await measure(refreshing);
         rows.push(...compared(refreshing, about('growth_refresh')));
       }
     }

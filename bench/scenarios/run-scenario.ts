@@ -9,14 +9,15 @@ export type Targets = Partial<Record<SubjectName, Target>>;
 /** A subject of a scenario, set up and warm, with the rounds it has had. */
 export type Contender<Name> = { name: Name; target: Target; prepared: Prepared; rounds: Round[] };
 
-/** A scenario that is set up at all its subjects, which run on that store. */
-export type Contest = {
-  scenario: Scenario;
-  store: StoreName;
-  contenders: readonly Contender<SubjectName>[];
-  extent: Extent;
+/** Who takes turns, and how much of what. */
+export type Contest<Name> = {
+  contenders: readonly Contender<Name>[];
+  extent: Pick<Extent, 'callers' | 'rounds' | 'warmUpSeconds'>;
   limit: RoundLimit;
 };
+
+/** A scenario that is set up at all its subjects, which run on that store. */
+export type ScenarioContest = Contest<SubjectName> & { scenario: Scenario; store: StoreName };
 
 /** Sets a scenario up at all its subjects and warms each up. */
 export async function beginScenario(
@@ -24,7 +25,7 @@ export async function beginScenario(
   store: StoreName,
   targets: Targets,
   usual: Extent,
-): Promise<Contest> {
+): Promise<ScenarioContest> {
   const extent = { ...usual, callers: scenario.callers ?? usual.callers };
   const limit: RoundLimit = {
     // What a round uses up was made for it: all of it is used.
@@ -36,12 +37,13 @@ export async function beginScenario(
     const target = targets[name];
     if (target) contenders.push({ name, target, prepared: await scenario.prepare(target, extent), rounds: [] });
   }
-  await warmUp(contenders, extent, limit);
-  return { scenario, store, contenders, extent, limit };
+  const contest = { scenario, store, contenders, extent, limit };
+  await warmUp(contest);
+  return contest;
 }
 
 /** What all rounds came to. */
-export function rowsOf({ scenario, store, contenders }: Contest): Row[] {
+export function rowsOf({ scenario, store, contenders }: ScenarioContest): Row[] {
   return withRatios(
     contenders.map(({ name, rounds }) =>
       rowOfRounds({ scenario: scenario.name, store, subject: name }, rounds, scenario.measured),
@@ -50,25 +52,17 @@ export function rowsOf({ scenario, store, contenders }: Contest): Row[] {
 }
 
 /** Puts each under load until V8 has compiled what its requests run through, which takes seconds; a server that people use has long been there. */
-export async function warmUp(
-  contenders: readonly Contender<unknown>[],
-  { callers, warmUpSeconds }: Pick<Extent, 'callers' | 'warmUpSeconds'>,
-  limit: RoundLimit,
-): Promise<void> {
+export async function warmUp({ contenders, extent, limit }: Contest<unknown>): Promise<void> {
   for (const { target, prepared } of contenders) {
-    const own = await limitOf(prepared, { ...limit, milliseconds: warmUpSeconds * 1000 });
-    await runLoad(target, callers.at(-1) ?? 16, own, prepared.operation);
+    const own = await limitOf(prepared, { ...limit, milliseconds: extent.warmUpSeconds * 1000 });
+    await runLoad(target, extent.callers.at(-1) ?? 16, own, prepared.operation);
   }
 }
 
 /** Puts each under load round by round, in turns (A B, B A, …), so that what else the machine does meets all of them. */
-export async function takeTurns(
-  contenders: readonly Contender<unknown>[],
-  { rounds: count, callers: counts }: Pick<Extent, 'rounds' | 'callers'>,
-  limit: RoundLimit,
-): Promise<void> {
-  for (let round = 0; round < count; round++)
-    for (const callers of counts)
+export async function takeTurns({ contenders, extent, limit }: Contest<unknown>): Promise<void> {
+  for (let round = 0; round < extent.rounds; round++)
+    for (const callers of extent.callers)
       for (const { target, prepared, rounds } of round % 2 === 0 ? contenders : contenders.toReversed()) {
         rounds.push(await runLoad(target, callers, await limitOf(prepared, limit), prepared.operation));
       }

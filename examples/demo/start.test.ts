@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../tests/eventually.ts';
 import { isPortFree, listenOnLoopback } from './local-http.ts';
 import { parts, readSettings } from './settings.ts';
 import { demoEnvironment, endProcess, type LaunchedDemo, launchDemo } from './testing/launch-demo.ts';
@@ -96,8 +96,9 @@ for (const [how, end] of [
     // Launcher, program, server, API.
     assert.ok(started.length >= 3, `found only ${started.length} processes`);
     await end(demo);
-    await waitUntil(
+    await eventually(
       () => processesOf(demo).length === 0,
+      undefined,
       () => `still there: ${processesOf(demo).join(', ')}`,
     );
     for (const port of Object.values(demo.settings.ports)) assert.ok(await isPortFree(port), `port ${port}`);
@@ -111,16 +112,17 @@ test('nothing is left behind by kill -9 of npm', { skip: !hasProcessList && 'no 
   npm.stdout.on('data', (chunk) => {
     output += chunk;
   });
-  await waitUntil(
+  await eventually(
     () => /^Ready: /m.test(output),
+    undefined,
     () => `not ready: ${output}`,
-    60_000,
   );
   const left = { settings: readSettings(env) };
   assert.ok(processesOf(left).length >= 4);
   npm.kill('SIGKILL');
-  await waitUntil(
+  await eventually(
     () => processesOf(left).length === 0,
+    undefined,
     () => `still there: ${processesOf(left).join(', ')}`,
   );
   await rm(left.settings.data, { recursive: true });
@@ -163,9 +165,4 @@ async function killProgram(demo: LaunchedDemo): Promise<void> {
 function parentOf(id: number): number {
   // The name in brackets may hold anything; what follows is the state and the parent. Source: proc(5).
   return Number(readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]);
-}
-
-async function waitUntil(holds: () => boolean, message: () => string, longestMs = 60_000): Promise<void> {
-  for (const giveUpAt = Date.now() + longestMs; !holds(); await sleep(50))
-    if (Date.now() > giveUpAt) assert.fail(message());
 }

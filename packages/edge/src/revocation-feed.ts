@@ -189,9 +189,8 @@ export class RevocationFeed {
     const isLong = this.#isCaughtUp && this.#failuresInARow === 0;
     const sentAtMs = this.#options.monotonicMs();
     const held = this.#mark;
-    const asked = { isLong, sentAtMs };
-    this.#asked = asked;
-    const answer = await this.#ask(url, asked);
+    this.#asked = { isLong, sentAtMs };
+    const answer = await this.#ask(url, this.#asked);
     const gap = await this.#take(answer, sentAtMs);
     if (gap !== undefined) {
       this.#startOvers.note(this.#options.monotonicMs());
@@ -341,16 +340,20 @@ export class RevocationFeed {
     const nowMs = this.#options.monotonicMs();
     if (this.#cutAtMs !== undefined && nowMs - this.#cutAtMs < leastBetweenCutsMs) return false;
     if (error.code === 'unreachable') return true;
-    const isHeld = this.#asked.isLong && nowMs - this.#asked.sentAtMs >= leastHeldMs;
-    return isHeld && givenUp.includes(error.status ?? 0);
+    return this.#heldMs(nowMs) >= leastHeldMs && givenUp.includes(error.status ?? 0);
   }
 
   #noteCut(): void {
     const nowMs = this.#options.monotonicMs();
-    const { isLong, sentAtMs } = this.#asked as Asked;
-    if (isLong && nowMs - sentAtMs >= leastHeldMs) this.#wait.noteCut(nowMs - sentAtMs, nowMs);
+    const heldMs = this.#heldMs(nowMs);
+    if (heldMs >= leastHeldMs) this.#wait.noteCut(heldMs, nowMs);
     this.#cutAtMs = nowMs;
     this.#cuts = 1;
+  }
+
+  /** How long the poll under way has been held; none that was to be answered at once is. */
+  #heldMs(nowMs: number): number {
+    return this.#asked?.isLong ? nowMs - this.#asked.sentAtMs : 0;
   }
 
   /** A gap that stays is told once, and a loss is told also where a gap was told before. */

@@ -18,10 +18,7 @@ export class StoreEpochs {
   note(epoch: string, isSetBack: boolean, nowMs: number): string | undefined {
     const before = this.#current;
     this.#current = epoch;
-    const isSecondStore =
-      before === undefined || before === epoch
-        ? isSetBack && before === epoch && this.#isSetBackAgain(nowMs)
-        : this.#left.has(epoch);
+    const isSecondStore = before === epoch ? isSetBack && this.#isSetBackAgain(nowMs) : this.#left.has(epoch);
     if (before !== undefined && before !== epoch) this.#leave(before);
     if (!isSecondStore) return undefined;
     this.#divided = { sinceMs: nowMs - (this.dividedForMs(nowMs) ?? 0), seenAtMs: nowMs };

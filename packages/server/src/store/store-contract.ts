@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../../../../tests/eventually.ts';
 import type { GrantRecord, SessionRecord } from './records.ts';
 import {
   nextDigest,
@@ -1961,7 +1962,11 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
       const positions: Promise<number>[] = [];
       const stop = store.onEvents(() => positions.push(store.position().then(({ position }) => position)));
       await store.commit([], [started('s')]);
-      await until(() => positions.length > 0, 'a call');
+      await eventually(
+        () => positions.length > 0,
+        20_000,
+        () => 'a call',
+      );
       assert.equal(await positions[0], 1);
       stop();
       await delay(120);
@@ -2144,19 +2149,16 @@ function listen(store: Store): { count(): number; once(what: string): Promise<vo
   return {
     count: () => calls,
     async once(what) {
-      await until(() => calls > 0, what);
+      await eventually(
+        () => calls > 0,
+        20_000,
+        () => what,
+      );
       // Its own commits may be told a second time, by the look for others'.
       await delay(120);
       calls = 0;
     },
   };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let waited = 0; !condition(); waited += 5) {
-    assert.ok(waited < 20_000, `waited in vain for ${what}`);
-    await delay(5);
-  }
 }
 
 /** A user with a session and a grant, as the store gives them back. */
