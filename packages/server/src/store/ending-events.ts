@@ -60,15 +60,15 @@ export function grantEnded(grant: EndedGrant, ending: Ending): NewEvent {
 export function grantsEndedAt(
   grants: readonly EndedGrant[],
   ending: Ending,
-  { epoch, position }: StorePosition,
+  at: StorePosition,
 ): { ended: { sids: string[]; grantIds: string[] }; appended: Appended } {
-  return {
-    ended: { sids: [], grantIds: grants.map(({ grantId }) => grantId) },
-    appended: {
-      epoch,
-      events: grants.map((grant, index) => ({ ...grantEnded(grant, ending), position: position + index })),
-    },
-  };
+  const events = grants.map((grant) => grantEnded(grant, ending));
+  return { ended: { sids: [], grantIds: grants.map(({ grantId }) => grantId) }, appended: appendedAt(events, at) };
+}
+
+/** Events that were appended one after the other, the first of them at `position`. */
+export function appendedAt(events: readonly NewEvent[], { epoch, position }: StorePosition): Appended {
+  return { epoch, events: events.map((event, index) => ({ ...event, position: position + index })) };
 }
 
 // A grant that names no resources may have tokens for audiences we cannot tell: then everybody hears of its end.

@@ -1186,7 +1186,8 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
 
     on('a commit may be empty, or events alone', async ({ store }) => {
       assert.deepEqual(await store.commit([]), nothingEnded);
-      assert.deepEqual(await store.commit([], [started('s')]), nothingEnded);
+      const { appended: _told, ...result } = { appended: undefined, ...(await store.commit([], [started('s')])) };
+      assert.deepEqual(result, nothingEnded);
       assert.equal((await store.position()).position, 1);
     });
 
@@ -1441,12 +1442,16 @@ export function storeContract(name: string, open: () => Promise<OpenedEngine>): 
         until: now + 900,
       };
       const everybody: NewEvent = { type: 'client.epoch_raised', at: now, actor: { kind: 'server' }, audiences: null };
-      await store.commit([], [full, everybody, started('s')]);
-      assert.deepEqual(await store.readEvents({ limit: 9 }), [
+      const result = await store.commit([], [full, everybody, started('s')]);
+      const events = await store.readEvents({ limit: 9 });
+      assert.deepEqual(events, [
         { position: 1, ...full },
         { position: 2, ...everybody },
         { position: 3, ...started('s') },
       ]);
+      // An engine that tells of them without being asked tells the same.
+      if (result.outcome === 'committed' && result.appended !== undefined)
+        assert.deepEqual(result.appended, { epoch: (await store.position()).epoch, events });
     });
 
     on("the caller's events come first, then what its endings brought about, change by change", async ({ store }) => {

@@ -7,7 +7,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sampleEnding, sampleGrant, sampleSession, sampleTime } from '../sample-records.ts';
 import { openSqliteStore } from '../sqlite/open.ts';
-import type { Change, Store } from '../store.ts';
+import type { Change, NewEvent, Store } from '../store.ts';
 import { storeContract } from '../store-contract.ts';
 import { entriesOfEvents } from './entries-of-events.ts';
 import type { JournalEntry } from './journal-entry.ts';
@@ -48,6 +48,22 @@ async function opened(t: TestContext, place = newPlace()): Promise<{ store: Jour
   t.after(() => store.close());
   return { store, journal: `${place}.journal` };
 }
+
+/** The same, with how often the log below was read. */
+async function openedCounting(t: TestContext) {
+  const place = newPlace();
+  const bare = await openSqliteStore({ file: `${place}.db` });
+  let readings = 0;
+  const counted = withMethod(bare, 'readEvents', (filter) => {
+    readings += 1;
+    return bare.readEvents(filter);
+  });
+  const store = await openJournaledStore({ store: counted, file: `${place}.journal`, warn: () => undefined });
+  t.after(() => store.close());
+  return { place, bare, store, readings: () => readings };
+}
+
+const happened = (type: NewEvent['type']): NewEvent => ({ type, at: sampleTime, actor: { kind: 'server' } });
 
 async function signIn(store: Store): Promise<{ sid: string; grantId: string }> {
   const session = sampleSession();
@@ -181,23 +197,15 @@ describe('a store with a journal of endings', () => {
   });
 
   it('is written from what commits told of their events, and read from the log where others ended something between', async (t) => {
-    const place = newPlace();
-    const bare = await openSqliteStore({ file: `${place}.db` });
-    let readings = 0;
-    const counted = withMethod(bare, 'readEvents', (filter) => {
-      readings += 1;
-      return bare.readEvents(filter);
-    });
-    const store = await openJournaledStore({ store: counted, file: `${place}.journal`, warn: () => undefined });
-    t.after(() => store.close());
+    const { place, bare, store, readings } = await openedCounting(t);
     const other = await openSqliteStore({ file: `${place}.db` });
     t.after(() => other.close());
     const [a, b, c, d] = [await signIn(store), await signIn(store), await signIn(store), await signIn(store)];
     await Promise.all([a, b].map(({ sid }) => store.commit([end(sid)])));
-    assert.equal(readings, 0);
+    assert.equal(readings(), 0);
     await other.commit([end(c.sid)]);
     await store.commit([end(d.sid)]);
-    assert.equal(readings, 1);
+    assert.equal(readings(), 1);
     const entries = entriesIn(`${place}.journal`);
     assert.deepEqual(entries.map(({ id }) => id).sort(), [a, b, c, d].map(({ sid }) => sid).sort());
     assert.deepEqual(
@@ -206,6 +214,37 @@ describe('a store with a journal of endings', () => {
     );
     // What was written from what was told is what reading the log would have made of it.
     assert.deepEqual(entries, await entriesOfEvents(bare, await bare.readEvents({ limit: 9 })));
+  });
+
+  it('what its own process committed is not read again, whether it ended something or not', async (t) => {
+    const { place, bare, store, readings } = await openedCounting(t);
+    const { sid } = await signIn(store);
+    await store.commit([], [happened('user.created'), happened('client.created')]);
+    await store.commit([end(sid)]);
+    await store.commit([], [happened('user.created')]);
+    const told = await store.readEvents({ afterPosition: 0, beforePosition: 5, limit: 9 });
+    assert.equal(readings(), 0);
+    assert.deepEqual(told, await bare.readEvents({ limit: 9 }));
+    assert.deepEqual(
+      entriesIn(`${place}.journal`).map(({ position, id }) => [position, id]),
+      [[3, sid]],
+    );
+  });
+
+  it('of many events that end nothing it keeps a bounded part, and reads the rest when something ends', async (t) => {
+    const { place, store, readings } = await openedCounting(t);
+    const { sid } = await signIn(store);
+    for (let commits = 0; commits < 6; commits += 1)
+      await store.commit(
+        [],
+        Array.from({ length: 1000 }, () => happened('user.created')),
+      );
+    await store.commit([end(sid)]);
+    assert.ok(readings() > 0);
+    assert.deepEqual(
+      entriesIn(`${place}.journal`).map(({ position, id }) => [position, id]),
+      [[6001, sid]],
+    );
   });
 
   it('endings that wait together share a flush', async (t) => {

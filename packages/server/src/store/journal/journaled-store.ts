@@ -21,6 +21,8 @@ import { RecentEvents } from './recent-events.ts';
 
 // How many events are read at once.
 const slice = 500;
+// How many events that commits told wait for the journal; what more there are it reads from the log.
+const mostTold = 4096;
 // What others ended they write down themselves, if they share the file; so they get the time to.
 const followAfterMs = 250;
 // How often the journal notes how far the log has come although nothing ended.
@@ -33,6 +35,8 @@ export class StoreWentBack extends StoreUnavailable {
     this.name = 'StoreWentBack';
   }
 }
+
+type Committed = Extract<CommitResult, { outcome: 'committed' }>;
 
 /** What a journaled store is made with. `warn` hears, once, when the store goes back in time while it is in use. */
 export type JournaledStoreOptions = { store: Store; file: string; warn: (message: string) => void };
@@ -176,8 +180,9 @@ export class JournaledStore extends HandedOnReadings implements Store {
   async commit(changes: readonly Change[], events: readonly NewEvent[] = []): Promise<CommitResult> {
     const known = this.#seen;
     const result = await this.readings().commit(changes, events);
-    if (result.outcome === 'committed' && hasEnded(changes, events, result)) {
-      if (result.appended !== undefined) this.#take(known, result.appended);
+    if (result.outcome === 'conflict') return result;
+    if (result.appended !== undefined) this.#take(known, result.appended);
+    if (hasEnded(changes, events, result)) {
       this.#isFlushAsked = true;
       await this.catchUp();
     }
@@ -279,6 +284,7 @@ export class JournaledStore extends HandedOnReadings implements Store {
     // The log stood right before them, or further than that.
     this.#compare(known, { epoch, position: first.position - 1 });
     this.#compare(undefined, { epoch, position: last.position });
+    if (this.#told.length >= mostTold) this.#told.length = 0;
     for (const event of events) this.#told.push({ epoch, event });
     this.#recent.add({ epoch, events });
   }
@@ -342,9 +348,9 @@ export class JournaledStore extends HandedOnReadings implements Store {
   }
 }
 
-function hasEnded(changes: readonly Change[], events: readonly NewEvent[], result: CommitResult): boolean {
+function hasEnded(changes: readonly Change[], events: readonly NewEvent[], { ended }: Committed): boolean {
   if (events.some(isJournaled)) return true;
-  if (result.outcome === 'conflict' || result.ended.sids.length + result.ended.grantIds.length === 0) return false;
+  if (ended.sids.length + ended.grantIds.length === 0) return false;
   // What lapses by itself needs no journal; anything else that ends sessions or grants does.
   return changes.some(
     (change) =>

@@ -14,11 +14,12 @@ type Commit = { changes: readonly Change[]; events: readonly NewEvent[] };
 export type Task = Commit | { sweep: SweepBounds } | DueTask;
 
 /**
- * What became of a task: 0 (committed, ended nothing), what it ended (of one that did nothing but end grants no more than the caller lacks, and where the log begins to tell of them), the index of the change that conflicted, what a sweep removed, a look found;
+ * What became of a task: 0 (committed, and no event tells of it), from where on the log has its events, what it ended (of one that did nothing but end grants no more than the caller lacks, and where the log begins to tell of them), the index of the change that conflicted, what a sweep removed, a look found;
  * `unavailable` when the engine failed (`isLocked`: because another process holds the lock), `refused` when the task itself cannot be written (a bug of the caller).
  */
 export type Reply =
   | 0
+  | { at: StorePosition }
   | { ended: { sids: string[]; grantIds: string[] }; appended: Appended }
   | { endedGrants: EndedGrant[]; at: StorePosition }
   | { conflict: number }
@@ -73,14 +74,15 @@ export function prepareBatches(db: DatabaseSync, busyTimeoutMs: number): (tasks:
     for (const [index, change] of task.changes.entries()) {
       if (!apply(change, effects)) return { conflict: index };
     }
+    const at = { epoch: log.epoch(), position: log.mark() + 1 };
     if (effects.grants.length > 0 && onlyEndsGrants(task)) {
-      const at = { epoch: log.epoch(), position: log.mark() + 1 };
       for (const event of effects.events) log.append(event);
       return { endedGrants: effects.grants, at };
     }
     // The caller's events tell the cause, the others what followed from it.
     const causes = task.events.map((event) => log.append(event));
-    if (effects.sids.length === 0 && effects.grantIds.length === 0 && effects.events.length === 0) return 0;
+    if (effects.sids.length === 0 && effects.grantIds.length === 0 && effects.events.length === 0)
+      return causes.length === 0 ? 0 : { at };
     const events: EventRecord[] = task.events.map((event, index) => ({ ...event, position: causes[index]! }));
     for (const event of effects.events) events.push({ ...event, position: log.append(event) });
     return {

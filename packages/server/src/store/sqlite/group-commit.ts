@@ -10,7 +10,7 @@ export type Outcome = Exclude<Reply, { unavailable: string } | { refused: string
 /** A batch that wrote something: how many tasks and characters said what to write, and whether the log of events tells of it. */
 export type WrittenBatch = { tasks: number; chars: number; isTold: boolean };
 
-type Waiting = { json: string; hasEvents: boolean; resolve(outcome: Outcome): void; reject(error: Error): void };
+type Waiting = { json: string; resolve(outcome: Outcome): void; reject(error: Error): void };
 
 // A batch ends at either: its length bounds how long a caller waits for those in front, its size what one message copies.
 const batchTasks = 512;
@@ -60,8 +60,7 @@ export class GroupCommit {
       return Promise.reject(new StoreUnavailable('too many commits are waiting'));
     return new Promise((resolve, reject) => {
       // Here and not with the batch: what cannot be put into words fails alone.
-      const hasEvents = 'events' in task && task.events.length > 0;
-      this.#waiting.push({ json: JSON.stringify(task), hasEvents, resolve, reject });
+      this.#waiting.push({ json: JSON.stringify(task), resolve, reject });
       this.#schedule();
     });
   }
@@ -117,7 +116,7 @@ export class GroupCommit {
     for (const [index, waiting] of batch.entries()) {
       const reply = replies[index]!;
       isWritten = settle(waiting, reply) || isWritten;
-      isTold ||= reply === 0 ? waiting.hasEvents : 'ended' in reply || 'endedGrants' in reply;
+      isTold ||= reply !== 0 && ('at' in reply || 'appended' in reply);
     }
     this.#schedule();
     this.#reportDrained();
@@ -205,5 +204,5 @@ function settle(waiting: Waiting, reply: Reply): boolean {
     return false;
   }
   waiting.resolve(reply);
-  return reply === 0 || 'ended' in reply || 'endedGrants' in reply || 'swept' in reply;
+  return reply === 0 || 'at' in reply || 'appended' in reply || 'swept' in reply;
 }

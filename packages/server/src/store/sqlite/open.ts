@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Seconds } from '@tessera/protocol';
-import { grantsEndedAt } from '../ending-events.ts';
+import { appendedAt, grantsEndedAt } from '../ending-events.ts';
 import { HandedOnReadings } from '../readings.ts';
 import type { Change, CommitResult, Ending, NewEvent, Store, SweepResult } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
@@ -129,6 +129,8 @@ class SqliteStore extends HandedOnReadings implements Store {
     if ('endedGrants' in outcome)
       return { outcome: 'committed', ...grantsEndedAt(outcome.endedGrants, endingOf(changes), outcome.at) };
     if ('ended' in outcome) return { outcome: 'committed', ...outcome };
+    if ('at' in outcome)
+      return { outcome: 'committed', ended: { sids: [], grantIds: [] }, appended: appendedAt(events, outcome.at) };
     throw new TypeError('the writer answered a commit with a sweep or a look');
   }
 
