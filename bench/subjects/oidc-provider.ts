@@ -126,8 +126,6 @@ function configuration(db: PeerDatabase, { jwks, cookieKey }: Secrets): Record<s
     // Its default asks for `offline_access`.
     issueRefreshToken: async (_context: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
       client.grantTypeAllowed('refresh_token'),
-    // In its favour: true would read the session at each use of a token, as Tessera's tokens depend on theirs.
-    expiresWithSession: async () => false,
     loadExistingGrant: (context: OidcContext) => grantOf(context),
   };
 }

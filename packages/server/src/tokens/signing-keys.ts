@@ -172,15 +172,15 @@ function verifyRaw(algorithm: SigningAlgorithm, input: string, key: KeyObject, s
 }
 
 /** An ECDSA signature as JWS wants it (RFC 7518 section 3.4): r and s, 32 bytes each. Signing straight to that form costs twice as much in Node 24. */
-function derToRaw(der: Buffer): Buffer {
-  const raw = Buffer.alloc(64);
-  let offset = 2;
+function derToRaw(der: Uint8Array): Buffer {
+  const raw = Buffer.allocUnsafe(64);
+  let start = 2;
   for (const end of [32, 64]) {
-    const length = der[offset + 1] as number;
-    const start = offset + 2;
-    const skip = length > 32 ? length - 32 : 0;
-    der.copy(raw, end - (length - skip), start + skip, start + length);
-    offset = start + length;
+    const first = start + 2;
+    start = first + (der[start + 1] as number);
+    // Byte by byte from the last: numbers come without leading zeros, or with one too many.
+    for (let to = end - 1, from = start - 1; to >= end - 32; to--, from--)
+      raw[to] = from < first ? 0 : (der[from] as number);
   }
   return raw;
 }
