@@ -11,11 +11,8 @@ export type GrantStateRow = rows.GrantStateRow & { origin: Uint8Array };
 /** A row of `grants` joined with its `grant_state`. */
 export type GrantRow = rows.GrantRow<Key> & GrantStateRow;
 
-/** What the event of a grant's ending takes from its rows. */
-export type EndedGrantRow = Pick<GrantRow, 'grant_id' | 'sid' | 'user_id' | 'client_id' | 'ends_at'> & {
-  /** The JSON of that part of its birth. */
-  resources: string;
-};
+/** What the event of a grant's ending takes from its rows; `resources`: the JSON of that part of its birth. */
+export type EndedGrantColumns = [grantId: Key, sid: Key, userId: Key, clientId: Key, resources: string, endsAt: number];
 
 /** A row of `events`. */
 export type EventRow = rows.EventRow<Key>;
@@ -24,13 +21,13 @@ export type EventRow = rows.EventRow<Key>;
 export const { toSession, toGrant, toEvent } = rows.rowReader(unpackKey);
 
 /** A grant that is to end. */
-export function toEndedGrant(row: EndedGrantRow): EndedGrant {
+export function toEndedGrant([grantId, sid, userId, clientId, resources, endsAt]: EndedGrantColumns): EndedGrant {
   return {
-    grantId: unpackKey(row.grant_id),
-    sid: unpackKey(row.sid),
-    userId: unpackKey(row.user_id),
-    clientId: unpackKey(row.client_id),
-    resources: JSON.parse(row.resources) as string[],
-    endsAt: row.ends_at,
+    grantId: unpackKey(grantId),
+    sid: unpackKey(sid),
+    userId: unpackKey(userId),
+    clientId: unpackKey(clientId),
+    resources: JSON.parse(resources) as string[],
+    endsAt,
   };
 }
