@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Seconds } from '@tessera/protocol';
 import { type Logger, pino } from 'pino';
@@ -102,26 +102,27 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);
   const underWay = new RequestsUnderWay();
 
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { socket } = request;
+    if (!underWay.begin(socket)) {
+      socket.destroy();
+      return;
+    }
+    if (isDraining) response.shouldKeepAlive = false;
+    request.url = pathAndQuery(request.url ?? '/');
+    try {
+      if (isAdmin(request.url)) await (await adminDoor()).listener(request, response);
+      else await door(request, response);
+    } catch (error) {
+      context.log.error({ error: String(error) }, 'an answer could not be written');
+      response.destroy();
+    }
+    if (!underWay.end(socket, response)) socket.destroy();
+  };
+
   const http = createHttpServer(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, noDelay: true },
-    (request, response) => {
-      const { socket } = request;
-      if (!underWay.begin(socket)) {
-        socket.destroy();
-        return;
-      }
-      if (isDraining) response.shouldKeepAlive = false;
-      request.url = pathAndQuery(request.url ?? '/');
-      const answered = isAdmin(request.url)
-        ? adminDoor().then((admin) => admin.listener(request, response))
-        : door(request, response);
-      answered
-        .catch((error: unknown) => {
-          context.log.error({ error: String(error) }, 'an answer could not be written');
-          response.destroy();
-        })
-        .finally(() => underWay.end(socket, response) || socket.destroy());
-    },
+    (request, response) => void serve(request, response),
   );
   // Node's own bounds are about requests; an answer that nobody reads would stay for ever.
   http.timeout = longestSilenceMs;
