@@ -35,63 +35,72 @@ export abstract class HandedOnReadings implements Readings {
   /** Who answers now; throws `StoreUnavailable` when nobody can. */
   protected abstract readings(): Readings;
 
-  async get<K extends DocumentKind>(kind: K, id: string) {
-    return this.readings().get(kind, id);
+  get<K extends DocumentKind>(kind: K, id: string) {
+    return this.#handOn((to) => to.get(kind, id));
   }
 
-  async list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
-    return this.readings().list(kind, page);
+  list<K extends DocumentKind>(kind: K, page: PageRequest & { prefix?: string }) {
+    return this.#handOn((to) => to.list(kind, page));
   }
 
-  async findUser(name: string) {
-    return this.readings().findUser(name);
+  findUser(name: string) {
+    return this.#handOn((to) => to.findUser(name));
   }
 
-  async searchUsers(prefix: string, page: PageRequest) {
-    return this.readings().searchUsers(prefix, page);
+  searchUsers(prefix: string, page: PageRequest) {
+    return this.#handOn((to) => to.searchUsers(prefix, page));
   }
 
-  async getSession(sid: string) {
-    return this.readings().getSession(sid);
+  getSession(sid: string) {
+    return this.#handOn((to) => to.getSession(sid));
   }
 
-  async getSignIn(asked: SignInAsked) {
-    return this.readings().getSignIn(asked);
+  getSignIn(asked: SignInAsked) {
+    return this.#handOn((to) => to.getSignIn(asked));
   }
 
-  async listSessions(filter: SessionFilter, page: PageRequest) {
-    return this.readings().listSessions(filter, page);
+  listSessions(filter: SessionFilter, page: PageRequest) {
+    return this.#handOn((to) => to.listSessions(filter, page));
   }
 
-  async getGrant(grantId: string) {
-    return this.readings().getGrant(grantId);
+  getGrant(grantId: string) {
+    return this.#handOn((to) => to.getGrant(grantId));
   }
 
-  async getStanding(asked: StandingAsked) {
-    return this.readings().getStanding(asked);
+  getStanding(asked: StandingAsked) {
+    return this.#handOn((to) => to.getStanding(asked));
   }
 
-  async listGrants(filter: GrantFilter, page: PageRequest) {
-    return this.readings().listGrants(filter, page);
+  listGrants(filter: GrantFilter, page: PageRequest) {
+    return this.#handOn((to) => to.listGrants(filter, page));
   }
 
-  async isRemembered(key: string, now: Seconds) {
-    return this.readings().isRemembered(key, now);
+  isRemembered(key: string, now: Seconds) {
+    return this.#handOn((to) => to.isRemembered(key, now));
   }
 
-  async rememberedFrom(key: string, now: Seconds) {
-    return this.readings().rememberedFrom(key, now);
+  rememberedFrom(key: string, now: Seconds) {
+    return this.#handOn((to) => to.rememberedFrom(key, now));
   }
 
-  async getBuckets(keys: readonly string[]) {
-    return this.readings().getBuckets(keys);
+  getBuckets(keys: readonly string[]) {
+    return this.#handOn((to) => to.getBuckets(keys));
   }
 
-  async readEvents(filter: EventFilter) {
-    return this.readings().readEvents(filter);
+  readEvents(filter: EventFilter) {
+    return this.#handOn((to) => to.readEvents(filter));
   }
 
-  async position() {
-    return this.readings().position();
+  position() {
+    return this.#handOn((to) => to.position());
+  }
+
+  // Not by async methods: each would be two promises more for every use of a token.
+  #handOn<Answer>(read: (to: Readings) => Promise<Answer>): Promise<Answer> {
+    try {
+      return read(this.readings());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
