@@ -194,11 +194,7 @@ function assertCalm(shot: Shot, status: number, headers: Headers, text: string):
   assert.ok(status < 500, `${status} for ${about}: ${text}`);
   assert.doesNotMatch(text, /at .*\.(ts|js):\d+|node:internal|Error:|SQLITE|node_modules/, about);
   assert.equal(headers.get('set-cookie')?.includes('a=b') ?? false, false, about);
-  assert.equal(
-    headers.get('x-content-type-options') ?? (shot.path.startsWith('/admin') ? 'nosniff' : null),
-    'nosniff',
-    about,
-  );
+  assert.equal(headers.get('x-content-type-options'), 'nosniff', about);
   if (status >= 400 && text !== '' && headers.get('content-type')?.startsWith('application/json')) {
     const body = JSON.parse(text);
     assert.ok(

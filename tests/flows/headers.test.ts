@@ -120,10 +120,12 @@ describe('headers on an https issuer', () => {
   after(() => server.close());
 
   it('B16 HSTS stands on every answer', async () => {
-    for (const path of ['/sign-in', '/token', '/nowhere', '/jwks', '/health', '/account']) {
+    const admin = ['/admin/api/openapi.json', '/admin/api/users', '/admin/api/nowhere'];
+    for (const path of ['/sign-in', '/token', '/nowhere', '/jwks', '/health', '/account', ...admin]) {
       const { headers } = await server.fetch(new Request(`${issuer}${path}`));
       const value = headers.get('strict-transport-security') ?? '';
       assert.ok(Number(/max-age=(\d+)/.exec(value)?.[1]) >= 31_536_000, path);
+      assert.equal(headers.get('x-content-type-options'), 'nosniff', path);
     }
   });
 

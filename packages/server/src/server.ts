@@ -12,7 +12,7 @@ import { makeDataFolder } from './data-folder.ts';
 import { EventFollower } from './events/event-follower.ts';
 import { RefusalJournal } from './events/refusal-journal.ts';
 import { RevocationFeed } from './events/revocation-feed.ts';
-import { createClientAddress } from './http/client-address.ts';
+import { type ClientAddress, createClientAddress } from './http/client-address.ts';
 import { cookieJar } from './http/cookies.ts';
 import { drain } from './http/drain.ts';
 import { fetchDoor } from './http/fetch-door.ts';
@@ -98,7 +98,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   );
   const door = nodeDoor(context, routed, base, clientAddress);
   const plainFetch = fetchDoor(context, routed, base);
-  const adminDoor = adminDoorOnFirstUse(context, base);
+  const adminDoor = adminDoorOnFirstUse(context, base, clientAddress);
   const isAdmin = (path: string) => path.startsWith(`${base}/admin/api`);
   const underWay = new RequestsUnderWay();
 
@@ -131,7 +131,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
     context,
     fetch: (request, ip) => {
       const { pathname } = new URL(request.url);
-      return isAdmin(pathname) ? adminDoor().then((admin) => admin.fetch(request)) : plainFetch(request, ip);
+      return isAdmin(pathname) ? adminDoor().then((admin) => admin.fetch(request, ip)) : plainFetch(request, ip);
     },
     listen: () => listen(http, config),
     endLapsed: () => maintenance.endLapsed(),
@@ -249,8 +249,10 @@ async function rememberLifetimes(context: Context): Promise<void> {
 }
 
 /** The admin API is large, and many servers are never asked for it: it is loaded with its first request. */
-function adminDoorOnFirstUse(context: Context, base: string): () => Promise<AdminDoor> {
-  return onFirstUse(async () => (await import('./admin/rest/admin-door.ts')).openAdminDoor(context, base));
+function adminDoorOnFirstUse(context: Context, base: string, clientAddress: ClientAddress): () => Promise<AdminDoor> {
+  return onFirstUse(async () =>
+    (await import('./admin/rest/admin-door.ts')).openAdminDoor(context, base, clientAddress),
+  );
 }
 
 async function listen(http: Server, config: Config): Promise<{ url: string; port: number }> {

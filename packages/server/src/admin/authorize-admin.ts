@@ -8,7 +8,7 @@ import type { Authorize } from './rest/operation-route.ts';
 
 /** Judges the tokens of the admin API as the server judges its own: live at this very moment, for the API's audience, with a scope that is given still. Source: RFC 6750 section 3.1, RFC 9449 section 7. */
 export function authorizeAdmin(context: Context): Authorize {
-  return async (headers, method, url, neededScope) => {
+  return async (headers, { method, url, ip }, neededScope) => {
     const { pathname, search } = new URL(url);
     const input: Input = {
       method,
@@ -18,7 +18,7 @@ export function authorizeAdmin(context: Context): Authorize {
       // Two Authorization headers arrive joined by a comma, which no token has.
       repeated: [],
       body: '',
-      ip: '',
+      ip,
       onGone: () => undefined,
       isGone: () => false,
     };
@@ -26,8 +26,10 @@ export function authorizeAdmin(context: Context): Authorize {
     const presented = await presentedAccessToken(context, input, `${context.config.issuer}${pathname}`);
     if (presented.kind === 'refuse') return answerRefusal(context, input, 'admin', presented);
     const { claims, user } = presented;
-    if (![claims.aud].flat().includes(adminAudience(context.config.issuer))) {
-      const facts = { clientId: claims.client_id };
+    const audiences = [claims.aud].flat();
+    const expected = adminAudience(context.config.issuer);
+    if (!audiences.includes(expected)) {
+      const facts = { clientId: claims.client_id, expected, got: audiences.join(' ') };
       const wrong = refuse('invalid_token', 'token_audience_wrong', 'the access token is for another API', { facts });
       return answerRefusal(context, input, 'admin', challenged(claims.cnf ? 'DPoP' : 'Bearer', wrong));
     }

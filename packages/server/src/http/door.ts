@@ -107,10 +107,16 @@ async function isStillWanted(context: Context, input: Input): Promise<boolean> {
   return !input.isGone();
 }
 
+/** Headers of every answer, the admin API's too. Source: RFC 6797 section 7.1: only what is reached over https says it. */
+export function generalHeaders(issuer: string): Record<string, string> {
+  return {
+    'x-content-type-options': 'nosniff',
+    ...(issuer.startsWith('https:') && { 'strict-transport-security': 'max-age=63072000; includeSubDomains' }),
+  };
+}
+
 function withGeneralHeaders(context: Context, output: Output): Output {
-  output.headers['x-content-type-options'] = 'nosniff';
-  if (context.config.issuer.startsWith('https:'))
-    output.headers['strict-transport-security'] = 'max-age=63072000; includeSubDomains';
+  Object.assign(output.headers, generalHeaders(context.config.issuer));
   return output;
 }
 

@@ -10,6 +10,7 @@ import { StoreUnavailable } from '../../store/store.ts';
 import { readSigningKeys, rotateSigningKeys } from '../../tokens/key-rotation.ts';
 import { createTestContext, grantOf, sessionOf, type TestContext } from '../test-context.ts';
 import { adminOperations, createAdminApi } from './admin-api.ts';
+import type { AdminBindings } from './operation-route.ts';
 import { exampleIds } from './parameters.ts';
 import { problemSchema } from './problem.ts';
 
@@ -29,7 +30,7 @@ const actor = { kind: 'admin', clientId: 'console', userId: 'root' } as const;
 const issuer = 'http://localhost:8080';
 
 /** Grants what the header `scopes` says, as a token would. */
-async function authorize(headers: Headers, _method: string, _url: string, needed: AdminScope) {
+async function authorize(headers: Headers, _asked: object, needed: AdminScope) {
   const scopes = headers.get('scopes')?.split(' ');
   if (!scopes) return { status: 401, headers: { 'www-authenticate': 'Bearer' }, body: '' } satisfies Output;
   if (scopes.includes(needed)) return { actor };
@@ -146,12 +147,17 @@ async function createExampleContext(): Promise<TestContext> {
   return context;
 }
 
-function post(api: Hono, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+function post(
+  api: Hono<AdminBindings>,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return send(api, 'POST', path, body, headers);
 }
 
 async function send(
-  api: Hono,
+  api: Hono<AdminBindings>,
   method: string,
   path: string,
   body?: unknown,
@@ -280,7 +286,7 @@ test('docs/admin-api.md lists every operation with its scope', () => {
 
 describe('the admin API', () => {
   let context: TestContext;
-  let api: Hono;
+  let api: Hono<AdminBindings>;
   before(async () => {
     context = await createExampleContext();
     api = createAdminApi(context, authorize);

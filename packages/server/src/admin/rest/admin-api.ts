@@ -10,6 +10,7 @@ import { keyOperations } from './keys.ts';
 import { describeApi } from './openapi-document.ts';
 import {
   type AdminApiContext,
+  type AdminBindings,
   type AnyOperation,
   type Authorize,
   addOperation,
@@ -34,8 +35,8 @@ export const adminOperations: readonly AnyOperation[] = [
 ];
 
 /** The admin API: all under `/admin/api`, its document at `/admin/api/openapi.json`. `authorize` judges the token of each request. */
-export function createAdminApi(context: AdminApiContext, authorize: Authorize): Hono {
-  const api = new Hono();
+export function createAdminApi(context: AdminApiContext, authorize: Authorize): Hono<AdminBindings> {
+  const api = new Hono<AdminBindings>();
   for (const definition of adminOperations) addOperation(api, context, authorize, definition);
   let written: string | undefined;
   api.get(`${basePath}/openapi.json`, (request) => {

@@ -6,7 +6,7 @@ import type { Context } from '../../context.ts';
 import type { Actor } from '../../events/event-types.ts';
 import type { Output } from '../../http/message.ts';
 import { type AdminContext, done, type Outcome, refuse, refuseProblems } from '../operation.ts';
-import { answerProblem } from './problem.ts';
+import { type Asked, answerProblem } from './problem.ts';
 import { readJsonBody } from './request-body.ts';
 
 /** What the admin API works with. */
@@ -18,8 +18,7 @@ export type AdminApiContext = AdminContext & Pick<Context, 'log' | 'metrics' | '
  */
 export type Authorize = (
   headers: Headers,
-  method: string,
-  url: string,
+  asked: { method: string; url: string; ip: string },
   neededScope: AdminScope,
 ) => Promise<{ actor: Actor } | Output>;
 
@@ -76,14 +75,15 @@ export const basePath = '/admin/api';
 
 /** Adds an operation to the API. */
 export function addOperation(
-  api: Hono,
+  api: Hono<AdminBindings>,
   context: AdminApiContext,
   authorize: Authorize,
   definition: AnyOperation,
 ): void {
   const path = `${basePath}${definition.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
   api.on(definition.method.toUpperCase(), path, async (request) => {
-    const authorized = await authorize(request.req.raw.headers, request.req.method, request.req.url, definition.scope);
+    const { method, url, raw } = request.req;
+    const authorized = await authorize(raw.headers, { method, url, ip: askedOf(request).ip }, definition.scope);
     if (!('actor' in authorized)) return toResponse(authorized);
     const call = await readCall(context, authorized.actor, request, definition);
     const outcome = call.kind === 'refuse' ? call : await definition.run(call.value);
@@ -93,9 +93,13 @@ export function addOperation(
   });
 }
 
+/** What comes with a request beside itself: the address of whoever asks. */
+export type AdminBindings = { Bindings: { ip?: string } };
+
 /** What a refusal says of its request. */
-export function askedOf({ req }: HonoContext): { method: string; path: string; userAgent: string } {
+export function askedOf({ req, env }: HonoContext<AdminBindings>): Asked {
   return {
+    ip: env?.ip ?? '',
     method: req.method,
     path: req.path.slice(0, 300),
     userAgent: (req.header('user-agent') ?? '').slice(0, 256),
@@ -105,7 +109,7 @@ export function askedOf({ req }: HonoContext): { method: string; path: string; u
 async function readCall(
   context: AdminApiContext,
   actor: Actor,
-  { req }: HonoContext,
+  { req }: HonoContext<AdminBindings>,
   { params: paramShape = {}, query: queryShape = {}, body: bodyRule, versioned }: AnyOperation,
 ): Promise<Outcome<Call<z.ZodRawShape, z.ZodRawShape>>> {
   const params = parseSection(paramShape, req.param(), []);
@@ -138,7 +142,7 @@ function readIfMatch(header: string | undefined): Outcome<number | undefined> {
   return refuse('parameter_invalid', 'If-Match: expected one strong ETag such as "3", or *', { field: 'If-Match' });
 }
 
-function answerValue(request: HonoContext, { answer }: AnyOperation, value: object): Response {
+function answerValue(request: HonoContext<AdminBindings>, { answer }: AnyOperation, value: object): Response {
   const version = 'version' in value && typeof value.version === 'number' ? value.version : undefined;
   return request.json(value, answer.status, {
     'cache-control': 'no-store',

@@ -26,7 +26,7 @@ export const problemSchema = z
   .meta({ id: 'Problem' });
 
 /** Where a refused request came from and what it asked for. */
-export type Asked = { method: string; path: string; userAgent: string };
+export type Asked = { ip: string; method: string; path: string; userAgent: string };
 
 const statuses: Partial<Record<RefusalReason, number>> = {
   not_found: 404,
@@ -52,8 +52,8 @@ export function answerProblem(
   const refusalId = newRefusalId(context);
   const status = statusOf(refused);
   context.metrics.refusals.inc({ endpoint: 'admin', reason });
-  context.log.info({ refusalId, endpoint: 'admin', reason, detail, method: asked.method, path: asked.path }, 'refused');
-  // The caller's address is known to the log alone: the admin API answers only who has shown a token.
+  const { method, path, ip, userAgent } = asked;
+  context.log.info({ refusalId, endpoint: 'admin', reason, detail, method, path, ip }, 'refused');
   if (status < 500)
     context.refusals.add({
       refusalId,
@@ -61,8 +61,8 @@ export function answerProblem(
       error: 'invalid_request',
       reason,
       description: detail,
-      facts: { got: `${asked.method} ${asked.path}` },
-      origin: { ip: '', userAgent: asked.userAgent },
+      facts: { got: `${method} ${path}` },
+      origin: { ip, userAgent },
     });
   const problem: z.output<typeof problemSchema> = {
     type: `urn:tessera:refusal:${reason}`,
