@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type RefusalReason, refusalReasons, type Seconds } from '@tessera/protocol';
 import type { EventType } from '../events/event-types.ts';
+import { refusalsFlushEveryMs } from '../events/refusal-journal.ts';
 import type { EventRecord } from '../store/store.ts';
 import { type AdminContext, done, type Outcome, refuse } from './operation.ts';
 
@@ -32,25 +34,41 @@ export type Refusal = {
   cause?: EventRecord;
 };
 
-/** Finds a refusal by the id its answer carried, among the last 50,000. */
+/** How long after its answer a refusal is in the log at the latest, of whichever process: it is written a moment later, with others. */
+const writtenWithinMs = 4 * refusalsFlushEveryMs;
+
+/** Finds a refusal by the id its answer carried, among the last 50,000. Whoever asks right after the answer is answered as soon as it is written. */
 export async function findRefusal(context: Pick<AdminContext, 'store'>, refusalId: string): Promise<Outcome<Refusal>> {
+  let event = await findEvent(context, refusalId, mostSlices);
+  if (!event) {
+    await sleep(writtenWithinMs);
+    event = await findEvent(context, refusalId, 1);
+  }
+  if (event) return done(await explain(context, refusalId, event));
+  return refuse(
+    'not_found',
+    `no refusal "${refusalId}" is in the event log; everyday refusals are only in the server's log: search it for this id`,
+  );
+}
+
+async function findEvent(
+  { store }: Pick<AdminContext, 'store'>,
+  refusalId: string,
+  slices: number,
+): Promise<EventRecord | undefined> {
   let before: number | undefined;
-  for (let slices = 0; slices < mostSlices; slices++) {
-    const events = await context.store.readEvents({
+  for (let read = 0; read < slices; read++) {
+    const events = await store.readEvents({
       types: refusalEvents,
       newestFirst: true,
       limit: slice,
       ...(before === undefined ? {} : { beforePosition: before }),
     });
     const event = events.find(({ data }) => data?.refusalId === refusalId);
-    if (event) return done(await explain(context, refusalId, event));
+    if (event || events.length < slice) return event;
     before = events.at(-1)?.position;
-    if (events.length < slice) break;
   }
-  return refuse(
-    'not_found',
-    `no refusal "${refusalId}" is in the event log; everyday refusals are only in the server's log: search it for this id`,
-  );
+  return undefined;
 }
 
 async function explain(context: Pick<AdminContext, 'store'>, refusalId: string, event: EventRecord): Promise<Refusal> {

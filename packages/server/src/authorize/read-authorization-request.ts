@@ -79,7 +79,11 @@ async function findClient(context: Context, { client_id, redirect_uri }: Paramet
     return here(refuse('invalid_request', 'parameter_missing', 'redirect_uri is missing', { facts }), client);
   if (!isRegisteredRedirectUri(client.redirectUris, redirectUri)) {
     const description = `redirect_uri "${printable(redirectUri)}" is not registered for this app; register it exactly as it is sent`;
-    return here(refuse('invalid_request', 'redirect_uri_unregistered', description, { facts }), client);
+    const both = { expected: client.redirectUris.join(' '), got: printable(redirectUri) };
+    return here(
+      refuse('invalid_request', 'redirect_uri_unregistered', description, { facts: { ...facts, ...both } }),
+      client,
+    );
   }
   return { kind: 'client' as const, client, redirectUri };
 }

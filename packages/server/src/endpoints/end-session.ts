@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
 import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
-import { readForm, readParameters } from '../http/parameters.ts';
+import { printable, readForm, readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
 import { forgetSessionCookie, readBrowser } from '../interaction/browser.ts';
@@ -51,7 +51,18 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
       context,
       input,
       'end-session',
-      refuse('invalid_request', 'redirect_uri_unregistered', 'post_logout_redirect_uri is not registered for this app'),
+      refuse(
+        'invalid_request',
+        'redirect_uri_unregistered',
+        'post_logout_redirect_uri is not registered for this app',
+        {
+          facts: {
+            ...(clientId !== undefined && { clientId: printable(clientId) }),
+            expected: client?.postLogoutRedirectUris.join(' ') || 'none, as none is registered for this app',
+            got: printable(back),
+          },
+        },
+      ),
       client?.name,
     );
 

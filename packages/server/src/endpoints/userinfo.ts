@@ -26,7 +26,7 @@ async function userinfo(context: Context, input: Input): Promise<{ kind: 'claims
   const scopes = claims.scope.split(' ');
   if (!grant || !user || !scopes.includes('openid')) {
     const missing = refuse('insufficient_scope', 'scope_missing', 'the access token was not granted openid', {
-      facts: { clientId: claims.client_id },
+      facts: { clientId: claims.client_id, expected: 'openid', got: claims.scope },
     });
     return challenged(claims.cnf ? 'DPoP' : 'Bearer', missing, 'openid');
   }

@@ -23,7 +23,8 @@ export type RefusalEntry = {
 /** Refusals a second that become events in the long run, and at once. More than that stand in the log alone: strangers must not fill the store. */
 const perSecond = 5;
 const atOnce = 200;
-const flushEveryMs = 100;
+/** How long a refusal waits to be written, with others. */
+export const refusalsFlushEveryMs = 100;
 
 /** Appends refusals to the events, a few at a time and beside the answers, which do not wait for it. */
 export class RefusalJournal {
@@ -69,7 +70,7 @@ export class RefusalJournal {
         ...event?.data,
       },
     });
-    this.#timer ??= setTimeout(() => void this.flush(), flushEveryMs);
+    this.#timer ??= setTimeout(() => void this.flush(), refusalsFlushEveryMs);
   }
 
   /** Writes what waits. */

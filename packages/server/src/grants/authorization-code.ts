@@ -6,7 +6,8 @@ import type { Context } from '../context.ts';
 import { sourceOf } from '../http/client-address.ts';
 import { replayRefusal } from '../http/dpop.ts';
 import { originOf } from '../http/message.ts';
-import { newRefusalId, type Refusal, refuse } from '../http/refusal.ts';
+import { printable } from '../http/parameters.ts';
+import { newRefusalId, type Refusal, refuse, utcTime } from '../http/refusal.ts';
 import { isConsentMissing } from '../interaction/decide-interaction.ts';
 import { sameText } from '../secrets/sealed.ts';
 import { endingNow } from '../sessions/ending.ts';
@@ -68,13 +69,16 @@ export const authorizationCode: GrantHandler = {
 function judgeHolder(code: AuthorizationCode, request: TokenRequest): Refusal | undefined {
   const { client, parameters } = request;
   const facts = { clientId: client.clientId, grantId: code.grantId, userId: code.userId, sid: code.sid };
-  if (code.clientId !== client.clientId) return refuse('invalid_grant', 'code_foreign', refused, { facts });
+  if (code.clientId !== client.clientId)
+    return refuse('invalid_grant', 'code_foreign', refused, {
+      facts: { ...facts, expected: `client ${code.clientId}`, got: `client ${client.clientId}` },
+    });
   if (code.redirectUri !== undefined && parameters.redirect_uri !== code.redirectUri)
     return refuse(
       'invalid_grant',
       'code_redirect_uri_mismatch',
       'redirect_uri differs from the one of the authorization request',
-      { facts },
+      { facts: { ...facts, expected: code.redirectUri, got: printable(parameters.redirect_uri ?? 'none') } },
     );
   const verifier = parameters.code_verifier;
   if (code.codeChallenge === undefined) {
@@ -121,7 +125,10 @@ async function createGrant(context: Context, request: TokenRequest, code: Author
     client.consent === 'ask'
       ? await Promise.all([reading, context.store.get('consent', `${code.userId}/${code.clientId}`)])
       : [await reading, undefined];
-  if (code.expiresAt <= now) return refuse('invalid_grant', 'code_expired', refused, { facts });
+  if (code.expiresAt <= now)
+    return refuse('invalid_grant', 'code_expired', refused, {
+      facts: { ...facts, expected: `redemption before ${utcTime(code.expiresAt)}`, got: utcTime(now) },
+    });
   // A store that was put back forgot which codes of before were redeemed.
   const issuedAt = code.expiresAt - context.config.lifetimes.authorizationCode;
   if (context.resumedAt !== undefined && issuedAt <= context.resumedAt)

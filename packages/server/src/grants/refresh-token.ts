@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Seconds } from '@tessera/protocol';
+import type { RefusalReason, Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { nonceRefusal, replayRefusal } from '../http/dpop.ts';
 import { originOf } from '../http/message.ts';
-import { newRefusalId, type Refusal, refuse } from '../http/refusal.ts';
+import { newRefusalId, type Refusal, refuse, utcTime } from '../http/refusal.ts';
 import { endingNow } from '../sessions/ending.ts';
 import { isTouchDue, slide } from '../sessions/lifetimes.ts';
 import { decideRefresh, type RefreshVerdict } from '../sessions/refresh-verdict.ts';
@@ -184,6 +184,13 @@ async function originChange(context: Context, grant: GrantRecord, origin: GrantR
   return { changes, events };
 }
 
+/** What was expected and what came, where a refusal has such a pair. */
+function expectedOf(reason: RefusalReason, grant: GrantRecord, { client }: TokenRequest, now: Seconds) {
+  if (reason === 'refresh_foreign') return { expected: `client ${grant.clientId}`, got: `client ${client.clientId}` };
+  const until = reason === 'grant_idle' ? grant.idleAt : reason === 'grant_expired' ? grant.endsAt : null;
+  return until === null ? {} : { expected: `use before ${utcTime(until)}`, got: utcTime(now) };
+}
+
 async function refuseRefresh(
   context: Context,
   request: TokenRequest,
@@ -194,7 +201,10 @@ async function refuseRefresh(
   const facts = { clientId, ...(grant && { grantId: grant.grantId, userId: grant.userId, sid: grant.sid }) };
   if (verdict.verdict === 'prove') return { ...nonceRefusal(context), facts };
   // What ends nothing goes the bounded way of all refusals: a stranger must not fill the log.
-  if (verdict.verdict !== 'reuse' || !grant) return refuse('invalid_grant', verdict.reason, refused, { facts });
+  if (verdict.verdict !== 'reuse' || !grant)
+    return refuse('invalid_grant', verdict.reason, refused, {
+      facts: { ...facts, ...(grant && expectedOf(verdict.reason, grant, request, context.now())) },
+    });
 
   const refusalId = newRefusalId(context);
   const origins = {

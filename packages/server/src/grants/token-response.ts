@@ -31,7 +31,7 @@ export async function planIssue(
   const wider = asked.find((scope) => !grant.scopes.includes(scope));
   if (wider !== undefined)
     return refuse('invalid_scope', 'scope_not_allowed', 'scope asks for more than was granted', {
-      facts: { ...facts, got: wider },
+      facts: { ...facts, expected: grant.scopes.join(' '), got: wider },
     });
   const present = judgeScopes(asked, request.client, user, await context.registry.resourceServers());
   return { kind: 'plan', targets, scopes: scopesAt(targets, present.allowed) };

@@ -1,4 +1,4 @@
-import { errorStatus, type OAuthError, type RefusalReason } from '@tessera/protocol';
+import { errorStatus, type OAuthError, type RefusalReason, type Seconds } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import type { RefusalEvent } from '../events/refusal-journal.ts';
 import { randomId } from '../secrets/random.ts';
@@ -44,6 +44,11 @@ export function refuse(
 
 /** The longest id, or value expected or got, that is written down. */
 const longestFact = 256;
+
+/** A time as it stands among the facts of a refusal. */
+export function utcTime(time: Seconds): string {
+  return new Date(time * 1000).toISOString().replace('.000Z', 'Z');
+}
 
 /** A short random id under which a refusal is found again. */
 export function newRefusalId(context: Pick<Context, 'random'>): string {

@@ -66,6 +66,7 @@ export async function narrowTargets(
       'invalid_target',
       'resource_not_granted',
       `resource "${printable(beyond)}" is not among those granted`,
+      { facts: { expected: reached.join(' '), got: printable(beyond) } },
     );
   return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : reached));
 }
