@@ -8,6 +8,7 @@ import {
   claimsOf,
   eventsOf,
   introspect,
+  type ObtainedCode,
   obtainCode,
   pkce,
   redeemCode,
@@ -126,6 +127,20 @@ describe('authorization codes', () => {
     test.advance(20);
     for (const [, form, headers] of attempts) assertRefused(await redeemCode(test, obtained, form, headers));
     assert.equal((await refresh(test, String(body.refresh_token))).status, 200);
+  });
+
+  it('OAuth 2.1 10.2 a client that shows its verifier need not say the redirect_uri again; one of OpenID Connect must', async () => {
+    const without = ({ code, verifier }: ObtainedCode) =>
+      test.post('/token', { grant_type: 'authorization_code', code, code_verifier: verifier, client_id: 'spa' });
+    const plain = await obtainCode(test, { parameters: { scope: 'orders:read' } });
+    const wrong = await redeemCode(test, plain, { redirect_uri: 'https://spa.example.com/other' });
+    assert.equal(wrong.body.error, 'invalid_grant', 'one that is said must be right');
+    const guessed = await without({ ...plain, verifier: pkce().verifier });
+    assert.equal(guessed.body.error, 'invalid_grant', 'the verifier proves it');
+    const { status, body } = await without(plain);
+    assert.equal(status, 200, JSON.stringify(body));
+    const openId = await without(await obtainCode(test, { parameters: { scope: 'openid orders:read' } }));
+    assert.equal(openId.body.error, 'invalid_grant');
   });
 
   it('a code that went to a redirect_uri which was taken away meanwhile is refused', async () => {

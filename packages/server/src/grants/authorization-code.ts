@@ -73,12 +73,12 @@ function judgeHolder(code: AuthorizationCode, request: TokenRequest): Refusal | 
     return refuse('invalid_grant', 'code_foreign', refused, {
       facts: { ...facts, expected: `client ${code.clientId}`, got: `client ${client.clientId}` },
     });
-  if (code.redirectUri !== undefined && parameters.redirect_uri !== code.redirectUri)
+  if (!isRightRedirectUri(code, parameters.redirect_uri))
     return refuse(
       'invalid_grant',
       'code_redirect_uri_mismatch',
       'redirect_uri differs from the one of the authorization request',
-      { facts: { ...facts, expected: code.redirectUri, got: printable(parameters.redirect_uri ?? 'none') } },
+      { facts: { ...facts, expected: code.redirectUri ?? '', got: printable(parameters.redirect_uri ?? 'none') } },
     );
   const verifier = parameters.code_verifier;
   if (code.codeChallenge === undefined) {
@@ -106,6 +106,15 @@ function judgeHolder(code: AuthorizationCode, request: TokenRequest): Refusal | 
       facts,
     });
   return undefined;
+}
+
+/**
+ * Whether the redirect_uri is the one of the authorization request. Clients of OAuth 2.1 send none: the verifier proves more (section 10.2). Those of OpenID Connect must, and so must whoever has no
+ * verifier to show. Source: RFC 6749 section 4.1.3, OpenID Connect Core 1.0 section 3.1.3.2.
+ */
+function isRightRedirectUri(code: AuthorizationCode, given: string | undefined): boolean {
+  if (code.redirectUri === undefined || given === code.redirectUri) return true;
+  return given === undefined && code.codeChallenge !== undefined && !code.scopes.includes('openid');
 }
 
 async function redeemOnce(context: Context, request: TokenRequest, code: AuthorizationCode) {
