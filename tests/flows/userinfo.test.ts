@@ -54,7 +54,7 @@ describe('userinfo', () => {
   it('RFC 6750 3: without token a bare challenge, with a bad one invalid_token, and the same words for all', async () => {
     const bare = await ask();
     assert.equal(bare.status, 401);
-    assert.equal(bare.headers.get('www-authenticate'), 'Bearer, DPoP');
+    assert.equal(bare.headers.get('www-authenticate'), 'Bearer, DPoP algs="ES256 ES384 RS256 PS256 EdDSA Ed25519"');
     const words = new Set<string>();
     const bad = ['x', 'a.b.c', `${tokens.access_token}x`, tokens.refresh_token, tokens.access_token.slice(0, -8)];
     for (const token of bad) {
@@ -144,7 +144,10 @@ describe('userinfo', () => {
     for (const proof of wrong) {
       const answer = await call('DPoP', proof);
       assert.equal(answer.status, 401);
-      assert.match(answer.headers.get('www-authenticate') ?? '', /^DPoP error="(invalid_token|invalid_dpop_proof)"/);
+      assert.match(
+        answer.headers.get('www-authenticate') ?? '',
+        /^DPoP error="(invalid_token|invalid_dpop_proof)".*, algs="ES256 /,
+      );
       assert.ok(answer.headers.get('dpop-nonce'));
     }
     const { access_token } = await signInTokens(test);

@@ -1,4 +1,4 @@
-import { formatChallenge } from '@tessera/protocol';
+import { dpopAlgorithms, formatChallenge } from '@tessera/protocol';
 import type { Context } from '../context.ts';
 import { type LiveAccessToken, liveAccessToken } from '../tokens/live-access-token.ts';
 import { judgeScopes } from '../tokens/permissions.ts';
@@ -6,6 +6,9 @@ import { readDpop, replayRefusal } from './dpop.ts';
 import type { Input } from './message.ts';
 import { readForm, readParameters } from './parameters.ts';
 import { type Refusal, refuse } from './refusal.ts';
+
+/** What a DPoP challenge names, so that clients know what to sign their proofs with. Source: RFC 9449 section 7.1. */
+const algs = dpopAlgorithms.join(' ');
 
 /** An access token that came with a request to one of the server's own resources, judged. */
 export type PresentedAccessToken = Extract<LiveAccessToken, { live: true }> & { kind: 'token' };
@@ -34,7 +37,7 @@ export async function presentedAccessToken(
     );
   if (!found) {
     const nothing = refuse('invalid_token', 'token_missing', 'an access token is needed');
-    return { ...nothing, headers: { 'www-authenticate': 'Bearer, DPoP' } };
+    return { ...nothing, headers: { 'www-authenticate': `Bearer, ${formatChallenge('DPoP', { algs })}` } };
   }
   const { scheme, token } = found;
   const invalid = (reason: Refusal['reason'], facts?: Refusal['facts']) =>
@@ -76,7 +79,9 @@ export async function refuseWithoutScope(
   const no = (reason: 'scope_missing' | 'scope_not_allowed', why: string) =>
     challenged(
       claims.cnf ? 'DPoP' : 'Bearer',
-      refuse('insufficient_scope', reason, why, { facts: { clientId: claims.client_id } }),
+      refuse('insufficient_scope', reason, why, {
+        facts: { clientId: claims.client_id, expected: scope, got: claims.scope },
+      }),
       scope,
     );
   if (!claims.scope.split(' ').includes(scope)) return no('scope_missing', `this needs the scope ${scope}`);
@@ -86,7 +91,13 @@ export async function refuseWithoutScope(
 
 /** The refusal with the challenge that goes with it. */
 export function challenged(scheme: 'Bearer' | 'DPoP', refusal: Refusal, scope?: string): Refusal {
-  const challenge = formatChallenge(scheme, { error: refusal.error, error_description: refusal.description, scope });
+  const { error, description: error_description } = refusal;
+  const challenge = formatChallenge(scheme, {
+    error,
+    error_description,
+    scope,
+    ...(scheme === 'DPoP' && { algs }),
+  });
   return { ...refusal, headers: { ...refusal.headers, 'www-authenticate': challenge } };
 }
 
