@@ -154,7 +154,8 @@ export class TestAuthorizationServer {
     const body = new URLSearchParams(text);
     const path = url.pathname;
     response.setHeader('access-control-allow-origin', '*');
-    response.setHeader('access-control-expose-headers', 'DPoP-Nonce, WWW-Authenticate, Retry-After');
+    response.setHeader('access-control-expose-headers', 'Date, DPoP-Nonce, WWW-Authenticate, Retry-After');
+    response.setHeader('date', new Date(this.now() * 1000).toUTCString());
     if (request.method === 'OPTIONS') {
       response.setHeader('access-control-allow-headers', 'authorization, dpop, content-type');
       response.setHeader('access-control-allow-methods', 'GET, POST, PUT');
@@ -373,7 +374,8 @@ export class TestAuthorizationServer {
       payload.htm === request.method &&
       payload.htu === `${this.origin}${path}` &&
       payload.ath === ath &&
-      Math.abs((payload.iat ?? 0) - this.now()) < 60;
+      (payload.iat ?? 0) <= this.now() + 5 &&
+      (payload.iat ?? 0) >= this.now() - 65;
     const jti = String(payload.jti);
     if (!isRight || this.#seenProofs.has(jti) || 'd' in (protectedHeader.jwk ?? {})) return invalid;
     this.#seenProofs.add(jti);

@@ -11,6 +11,7 @@ export type Authorizer = {
   authorize(method: string, url: URL): Promise<RequestAuthorization>;
   rememberNonce(url: URL, nonce: string | null | undefined): void;
   replaceAccessToken(wanting: string): Promise<void>;
+  correctClock(wanting: string): Promise<boolean>;
 };
 
 /**
@@ -26,7 +27,7 @@ export async function authorizedFetch(
   const original = new Request(input, init);
   const isStream = init.body instanceof ReadableStream;
   const url = new URL(original.url);
-  const tried = { nonce: 0, refresh: 0 };
+  const tried = { nonce: 0, clock: 0, refresh: 0 };
   for (;;) {
     const { headers, accessToken, nonce } = await authorizer.authorize(original.method, url);
     const request = isStream || original.body === null ? original : original.clone();
@@ -37,6 +38,7 @@ export async function authorizedFetch(
     const resend = decideResend({ status: response.status, header, sentNonce: nonce, isBound }, tried);
     if (resend === 'nothing') return response;
     tried[resend]++;
+    if (resend === 'clock' && !(await authorizer.correctClock(accessToken))) return response;
     if (resend === 'refresh' && !(await hasReplacedToken(authorizer, accessToken))) return response;
     await response.body?.cancel();
     if (isStream) throw bodyNotReplayable(url);

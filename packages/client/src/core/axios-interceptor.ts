@@ -30,7 +30,7 @@ type Notes = {
  * call your APIs: other origins are refused with `origin_not_allowed`. Returns a function that takes the interceptors out again.
  */
 export function createAxiosInterceptor<Config extends AxiosRequestLike>(
-  client: Pick<TokenClient, 'authorize' | 'rememberNonce' | 'replaceAccessToken'>,
+  client: Pick<TokenClient, 'authorize' | 'rememberNonce' | 'replaceAccessToken' | 'correctClock'>,
   axios: AxiosLike<Config>,
 ): () => void {
   const requestId = axios.interceptors.request.use(async (config) => {
@@ -46,9 +46,10 @@ export function createAxiosInterceptor<Config extends AxiosRequestLike>(
     const { config, sent, status, header } = refused;
     const url = new URL(sent.url);
     client.rememberNonce(url, header('dpop-nonce'));
-    const tried = { nonce: 0, refresh: 0, ...config.tesseraTried };
+    const tried = { nonce: 0, clock: 0, refresh: 0, ...config.tesseraTried };
     const resend = decideResend({ status, header, sentNonce: sent.nonce, isBound: sent.isBound }, tried);
     if (resend === 'nothing') throw error;
+    if (resend === 'clock' && !(await client.correctClock(sent.accessToken))) throw error;
     if (resend === 'refresh') await client.replaceAccessToken(sent.accessToken);
     if (isStream(config.data)) throw bodyNotReplayable(url);
     const notes: Notes = { tesseraTried: { ...tried, [resend]: tried[resend] + 1 } };

@@ -51,17 +51,23 @@ const cases: Case[] = [
     name: 'then, still hidden, a new token',
     nonce: 'n2',
     sentNonce: 'n',
-    tried: { nonce: 1, refresh: 0 },
+    tried: { nonce: 1, clock: 0, refresh: 0 },
     expected: 'refresh',
   },
   {
     name: 'the new token may need a nonce again',
     nonce: 'n3',
     sentNonce: 'n2',
-    tried: { nonce: 1, refresh: 1 },
+    tried: { nonce: 1, clock: 0, refresh: 1 },
     expected: 'nonce',
   },
-  { name: 'and that is all', nonce: 'n4', sentNonce: 'n3', tried: { nonce: 2, refresh: 1 }, expected: 'nothing' },
+  {
+    name: 'and that is all',
+    nonce: 'n4',
+    sentNonce: 'n3',
+    tried: { nonce: 2, clock: 0, refresh: 1 },
+    expected: 'nothing',
+  },
   {
     name: 'invalid_token with a new nonce needs a token, not a proof',
     challenge: 'DPoP error="invalid_token"',
@@ -71,7 +77,7 @@ const cases: Case[] = [
   {
     name: 'a second invalid_token ends it',
     challenge: 'DPoP error="invalid_token"',
-    tried: { nonce: 0, refresh: 1 },
+    tried: { nonce: 0, clock: 0, refresh: 1 },
     expected: 'nothing',
   },
   { name: 'a bearer token has no use for a nonce', nonce: 'n', isBound: false, expected: 'refresh' },
@@ -81,8 +87,14 @@ const cases: Case[] = [
     expected: 'nothing',
   },
   {
-    name: 'an invalid proof is not mended by a new token',
+    name: 'an invalid proof is not mended by a new token, perhaps by the right time',
     challenge: 'DPoP error="invalid_dpop_proof"',
+    expected: 'clock',
+  },
+  {
+    name: 'an invalid proof with the right time stands',
+    challenge: 'DPoP error="invalid_dpop_proof"',
+    tried: { nonce: 0, clock: 1, refresh: 0 },
     expected: 'nothing',
   },
   { name: 'a 403 stands (A21)', status: 403, challenge: 'Bearer error="insufficient_scope"', expected: 'nothing' },
@@ -97,7 +109,7 @@ for (const {
   nonce,
   sentNonce,
   isBound = true,
-  tried = { nonce: 0, refresh: 0 },
+  tried = { nonce: 0, clock: 0, refresh: 0 },
   expected,
 } of cases) {
   test(`B13: ${name}`, () => {

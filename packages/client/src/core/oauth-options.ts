@@ -2,16 +2,20 @@ import * as oauth from 'oauth4webapi';
 import { completeFetch, type RetryPolicy, requestPatiently } from './patient-request.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { Seconds } from './seconds.ts';
+import type { ServerClock } from './server-clock.ts';
 
-/** The client as oauth4webapi wants it. That library reads the system's clock itself; the skew moves its reading onto ours. */
+/** The client as oauth4webapi wants it. That library reads the system's clock itself; the skew moves its reading onto the server's. */
 export function oauthClient(input: {
-  runtime: ClientRuntime;
+  clock: Pick<ServerClock, 'now'>;
   client_id: string;
   clockTolerance: Seconds;
 }): oauth.Client {
   return {
     client_id: input.client_id,
-    [oauth.clockSkew]: input.runtime.now() - Math.floor(Date.now() / 1000),
+    // Read anew each time: the answer that is checked may be the one that told the time.
+    get [oauth.clockSkew]() {
+      return input.clock.now() - Math.floor(Date.now() / 1000);
+    },
     [oauth.clockTolerance]: input.clockTolerance,
   };
 }

@@ -3,6 +3,7 @@ import { DpopNonces } from './dpop-nonces.ts';
 import type { RetryPolicy } from './patient-request.ts';
 import type { ClientRuntime } from './runtime.ts';
 import type { Seconds } from './seconds.ts';
+import { ServerClock } from './server-clock.ts';
 import { discoverServer } from './server-metadata.ts';
 
 /** What every request to the authorization server needs, put together once per client. */
@@ -14,6 +15,7 @@ export type ProtocolContext = {
   clockTolerance: Seconds;
   retry: RetryPolicy;
   nonces: DpopNonces;
+  clock: ServerClock;
   /** The server's metadata, fetched on first use. */
   server(): Promise<oauth.AuthorizationServer>;
 };
@@ -30,6 +32,7 @@ export function createProtocolContext(input: ProtocolContextInput): ProtocolCont
   return {
     ...input,
     nonces: new DpopNonces(),
+    clock: new ServerClock(() => input.runtime.now()),
     server() {
       metadata ??= discoverServer(input).catch((error: unknown) => {
         metadata = undefined;

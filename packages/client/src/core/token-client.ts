@@ -61,6 +61,8 @@ export class TokenClient {
   #isSignInAnnounced = false;
   #endedAccessToken: string | undefined;
   #noEarlyRefreshBefore: Seconds = 0;
+  #clockIsRightUntil: Seconds = 0;
+  #clockCorrection: Promise<boolean> | undefined;
   #leaveServerAlone: { until: Seconds; error: TesseraClientError } | undefined;
 
   constructor(options: TokenClientOptions) {
@@ -139,7 +141,7 @@ export class TokenClient {
     const accessToken = tokens.access_token;
     if (key === undefined)
       return { headers: { authorization: `Bearer ${accessToken}` }, accessToken, nonce: undefined };
-    const { runtime, nonces } = this.context;
+    const { runtime, nonces, clock } = this.context;
     const nonce = nonces.get(url);
     const dpop = await createDpopProof({
       key,
@@ -147,10 +149,23 @@ export class TokenClient {
       url,
       accessToken,
       nonce,
-      now: runtime.now(),
+      now: clock.now(),
       random: runtime.random(16),
     });
     return { headers: { authorization: `DPoP ${accessToken}`, dpop }, accessToken, nonce };
+  }
+
+  /**
+   * After an API refused a proof: sees whether this device's clock is wrong, by a refresh, whose answer tells the server's time. Resolves to whether it was, so that another proof is worth
+   * sending. Once a minute at most: an API that refuses proofs for other reasons must not make every call refresh.
+   */
+  async correctClock(wanting: string): Promise<boolean> {
+    // Another call has refreshed since, and learned what there was to learn.
+    if ((await this.getTokens())?.access_token !== wanting) return true;
+    this.#clockCorrection ??= this.#correctClockAlone(wanting).finally(() => {
+      this.#clockCorrection = undefined;
+    });
+    return this.#clockCorrection;
   }
 
   /** Keeps the DPoP nonce an API sent, for the next proof to that origin. */
@@ -278,6 +293,18 @@ export class TokenClient {
     await this.#tokens.replace(after);
     this.#changes.tell({ reason: 'refreshed' });
     return after;
+  }
+
+  async #correctClockAlone(wanting: string): Promise<boolean> {
+    const { runtime, clock } = this.context;
+    if (runtime.now() < this.#clockIsRightUntil) return false;
+    const before = clock.ahead;
+    await this.replaceAccessToken(wanting).catch((error: unknown) => {
+      if (isClientError(error, 'sign_in_required')) throw error;
+    });
+    const hasMoved = clock.ahead !== before;
+    if (!hasMoved) this.#clockIsRightUntil = runtime.now() + 60;
+    return hasMoved;
   }
 
   async #redeem(tokens: TokenSet): Promise<TokenSet> {

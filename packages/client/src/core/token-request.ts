@@ -10,7 +10,7 @@ export type TokenRequestOptions = ReturnType<typeof oauthRequestOptions> & { hea
 
 /**
  * Sends a token request with a DPoP proof if there is a key, patiently, and once more at once if the server asks for a nonce
- * (`use_dpop_nonce`). Every sending has a proof of its own. Source: RFC 9449 sections 5 and 8.
+ * (`use_dpop_nonce`), or refuses the proof and lets see by its answer that this device's clock is wrong. Every sending has a proof of its own. Source: RFC 9449 sections 5, 8 and 11.1.
  */
 export async function requestTokens(
   context: ProtocolContext,
@@ -23,11 +23,16 @@ export async function requestTokens(
     const sendWithProof = async () => {
       const headers: Record<string, string> = key === undefined ? {} : { dpop: await proofFor(context, key, url) };
       const response = await send({ ...oauthRequestOptions(context.runtime, signal), headers });
-      return { response, nonce: context.nonces.remember(url, response.headers.get('dpop-nonce')) };
+      const nonce = context.nonces.remember(url, response.headers.get('dpop-nonce'));
+      return { response, nonce, error: key && (await errorOf(response)) };
     };
-    const first = await sendWithProof();
-    if (first.nonce === undefined || !(await asksForNonce(first.response))) return first.response;
-    return (await sendWithProof()).response;
+    const wantsNonce = ({ nonce, error }: { nonce?: string | undefined; error: unknown }) =>
+      nonce !== undefined && error === 'use_dpop_nonce';
+    let last = await sendWithProof();
+    if (last.error === 'invalid_dpop_proof' && context.clock.learn(last.response.headers.get('date')))
+      last = await sendWithProof();
+    if (wantsNonce(last)) last = await sendWithProof();
+    return last.response;
   });
 }
 
@@ -64,24 +69,24 @@ function isAboutIdToken(error: unknown, message: string): boolean {
 }
 
 async function proofFor(context: ProtocolContext, key: CryptoKeyPair, url: URL): Promise<string> {
-  const { runtime, nonces } = context;
+  const { runtime, nonces, clock } = context;
   return createDpopProof({
     key,
     method: 'POST',
     url,
     nonce: nonces.get(url),
-    now: runtime.now(),
+    now: clock.now(),
     random: runtime.random(16),
   });
 }
 
-async function asksForNonce(response: Response): Promise<boolean> {
-  if (response.status !== 400 && response.status !== 401) return false;
+async function errorOf(response: Response): Promise<unknown> {
+  if (response.status !== 400 && response.status !== 401) return undefined;
   const body: unknown = await response
     .clone()
     .json()
     .catch(() => undefined);
-  return typeof body === 'object' && body !== null && (body as { error?: unknown }).error === 'use_dpop_nonce';
+  return typeof body === 'object' && body !== null ? (body as { error?: unknown }).error : undefined;
 }
 
 /** An error code is sent by the server and could be anything; what does not look like one (RFC 6749 section 5.2) stays out of messages. */

@@ -15,7 +15,7 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
 const corsHeaders = {
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'dpop-nonce, www-authenticate, retry-after, tessera-refusal-id',
+  'access-control-expose-headers': 'date, dpop-nonce, www-authenticate, retry-after, tessera-refusal-id',
 };
 const preflightHeaders = {
   ...corsHeaders,
