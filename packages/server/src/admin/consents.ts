@@ -3,13 +3,14 @@ import { endingNow } from '../sessions/ending.ts';
 import type { ConsentRecord } from '../store/records.ts';
 import type { Page } from '../store/store.ts';
 import { type AdminContext, commitOperation, done, type Outcome, type PageInput, pageOf, refuse } from './operation.ts';
-import type { Ended } from './users.ts';
+import { type Ended, unknownUser } from './users.ts';
 
 /** What a user allowed which applications. */
 export async function listConsents(
   context: AdminContext,
   input: PageInput & { userId: string },
 ): Promise<Outcome<Page<ConsentRecord>>> {
+  if (!(await context.store.get('user', input.userId))) return unknownUser(input.userId);
   return done(await context.store.list('consent', { ...pageOf(input), prefix: `${input.userId}/` }));
 }
 

@@ -128,6 +128,7 @@ describe('sessions, grants and consents', () => {
       await getGrant(context, 'nothing'),
       await endGrant(context, actor, 'nothing'),
       await endSessionsOfUser(context, actor, 'nobody'),
+      await listConsents(context, { userId: 'nobody', limit: 5 }),
     ])
       assert.partialDeepStrictEqual(outcome, { kind: 'refuse', reason: 'not_found' });
   });

@@ -128,7 +128,7 @@ async function show(
     },
     pageContext(context, input),
   );
-  return withCookies(pageOutput(context, status, page), cookies);
+  return withCookies(pageOutput(status, page), cookies);
 }
 
 async function describeSession(

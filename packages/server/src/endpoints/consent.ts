@@ -64,7 +64,7 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
     },
     pageContext(context, input, request.uiLocales),
   );
-  return withCookies(pageOutput(context, posted ? 403 : 200, page, { formAction: request.redirectUri }), cookies);
+  return withCookies(pageOutput(posted ? 403 : 200, page, { formAction: request.redirectUri }), cookies);
 }
 
 async function rememberConsent(

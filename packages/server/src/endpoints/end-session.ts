@@ -111,7 +111,7 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
     pageContext(context, input, request.uiLocales),
   );
   return withCookies(
-    pageOutput(context, posted ? 403 : 200, page, request.back === undefined ? {} : { formAction: request.back }),
+    pageOutput(posted ? 403 : 200, page, request.back === undefined ? {} : { formAction: request.back }),
     cookies,
   );
 }
@@ -124,7 +124,7 @@ export function signedOutEndpoint(context: Context, input: Input): Output {
     { ...shown, signInUrl: `${context.config.issuer}/account` },
     pageContext(context, input, undefined),
   );
-  return pageOutput(context, 200, page);
+  return pageOutput(200, page);
 }
 
 /** The address of the page after a sign-out. */

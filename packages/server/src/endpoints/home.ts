@@ -10,7 +10,7 @@ export function homeEndpoint(context: Context, input: Input): Output {
     { issuer, discoveryUrl: `${issuer}/.well-known/openid-configuration`, accountUrl: `${issuer}/account` },
     pageContext(context, input),
   );
-  return pageOutput(context, 200, page);
+  return pageOutput(200, page);
 }
 
 /** The one stylesheet; its address changes with it, so it may be kept for good. */

@@ -107,16 +107,17 @@ async function isStillWanted(context: Context, input: Input): Promise<boolean> {
   return !input.isGone();
 }
 
-/** Headers of every answer, the admin API's too. Source: RFC 6797 section 7.1: only what is reached over https says it. */
-export function generalHeaders(issuer: string): Record<string, string> {
-  return {
-    'x-content-type-options': 'nosniff',
-    ...(issuer.startsWith('https:') && { 'strict-transport-security': 'max-age=63072000; includeSubDomains' }),
-  };
+/**
+ * Adds the headers of every answer, the admin API's too. Only what is reached over https asks for https, and for its own host alone: the other hosts of the domain may not be there yet.
+ * Source: RFC 6797 sections 7.2 and 14.4.
+ */
+export function addGeneralHeaders(issuer: string, headers: Output['headers']): void {
+  headers['x-content-type-options'] = 'nosniff';
+  if (issuer.startsWith('https:')) headers['strict-transport-security'] = 'max-age=63072000';
 }
 
 function withGeneralHeaders(context: Context, output: Output): Output {
-  Object.assign(output.headers, generalHeaders(context.config.issuer));
+  addGeneralHeaders(context.config.issuer, output.headers);
   return output;
 }
 

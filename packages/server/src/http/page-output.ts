@@ -52,7 +52,7 @@ export function pageContext(context: Context, input: Input, uiLocales?: string):
  * A page, with the headers that keep it from being framed, sniffed, stored or made to run anything. Forms may only end here or, as browsers apply the rule to redirects too, where the
  * app's redirect URI is. Source: RFC 9700 section 4.16, OWASP Content Security Policy Cheat Sheet.
  */
-export function pageOutput(context: Context, status: number, page: string, policy: PagePolicy = {}): Output {
+export function pageOutput(status: number, page: string, policy: PagePolicy = {}): Output {
   const formAction = policy.formAction === undefined ? '' : ` ${formTarget(policy.formAction)}`;
   const script = policy.script === undefined ? '' : ` script-src ${policy.script};`;
   return {
@@ -64,9 +64,6 @@ export function pageOutput(context: Context, status: number, page: string, polic
       'x-frame-options': 'DENY',
       // With no-referrer browsers would send "Origin: null" with our own forms.
       'referrer-policy': 'same-origin',
-      ...(context.config.issuer.startsWith('https:') && {
-        'strict-transport-security': 'max-age=63072000; includeSubDomains',
-      }),
     },
     body: page,
   };
@@ -91,7 +88,7 @@ export function refusalPage(
     },
     pageContext(context, input),
   );
-  const output = pageOutput(context, refusal.status ?? 400, page);
+  const output = pageOutput(refusal.status ?? 400, page);
   return { ...output, headers: { ...output.headers, ...refusal.headers, 'tessera-refusal-id': refusalId } };
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Context } from '../../context.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
-import { generalHeaders } from '../../http/door.ts';
+import { addGeneralHeaders } from '../../http/door.ts';
 import { authorizeAdmin } from '../authorize-admin.ts';
 import { createAdminApi } from './admin-api.ts';
 
@@ -16,10 +16,11 @@ export type AdminDoor = {
 /** Makes the admin API of a server. `base`: the issuer's path, which its own paths do not have. `clientAddress` finds who asks. */
 export function openAdminDoor(context: Context, base: string, clientAddress: ClientAddress): AdminDoor {
   const api = createAdminApi(context, authorizeAdmin(context));
-  const headers = Object.entries(generalHeaders(context.config.issuer));
+  const headers: Record<string, string> = {};
+  addGeneralHeaders(context.config.issuer, headers);
   const answer = async (request: Request, ip = '127.0.0.1') => {
     const response = await api.fetch(withoutBase(request, base), { ip });
-    for (const [name, value] of headers) response.headers.set(name, value);
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
     return response;
   };
   const listener = getRequestListener((request, { incoming }) =>

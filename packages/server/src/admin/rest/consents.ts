@@ -17,7 +17,7 @@ export const consentOperations: AnyOperation[] = [
     params: userIdParam,
     query: pageShape,
     answer: { status: 200, description: 'A page of consents.', schema: pageOfSchema(consentAnswer) },
-    refusals: [],
+    refusals: [404],
     run: ({ context, params, query }) => listConsents(context, { ...query, userId: params.userId }),
   }),
   operation({
