@@ -163,7 +163,7 @@ async function describeConsents(context: Context, user: UserRecord): Promise<Acc
     items.map(async (consent) => ({
       client_id: consent.clientId,
       client_name: (await context.registry.client(consent.clientId))?.name ?? consent.clientId,
-      scopes: await describeScopes(context, consent.scopes),
+      scopes: await describeScopes(context, consent.scopes, consent.resources),
       allowedAt: consent.grantedAt,
     })),
   );

@@ -71,7 +71,8 @@ async function proceed(
     user && client.consent === 'ask'
       ? await context.store.get('consent', `${user.userId}/${client.clientId}`)
       : undefined;
-  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
+  const servers = await context.registry.resourceServers();
+  const { allowed } = judgeScopes(request.scopes, client, user, servers, request.resources);
   const next = decideInteraction({ request, client, session, user, consent, scopes: allowed }, context.now());
   switch (next.kind) {
     case 'refuse':

@@ -28,7 +28,8 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
   if (!session || !user || !skipsSignIn(session, context.now()))
     return redirect(pageUrl(context, '/authorize/continue', request));
 
-  const { allowed } = judgeScopes(request.scopes, client, user, await context.registry.resourceServers());
+  const servers = await context.registry.resourceServers();
+  const { allowed } = judgeScopes(request.scopes, client, user, servers, request.resources);
   if (posted?.isOwn) {
     switch (posted.parameters.decision) {
       case 'allow':
@@ -60,7 +61,7 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
       ...form,
       client: askingClient(client, request.redirectUri),
       account: accountName(user),
-      scopes: await describeScopes(context, allowed),
+      scopes: await describeScopes(context, allowed, request.resources),
     },
     pageContext(context, input, request.uiLocales),
   );

@@ -20,7 +20,7 @@ export const clientCredentials: GrantHandler = {
     const judged = judgeScopes(asked, client, undefined, await context.registry.resourceServers());
     const found = await findTargets(context, client, request.resources, judged.allowed);
     const targets = found.kind === 'refuse' ? found : oneKindOfToken(found);
-    const scopes = targets.kind === 'refuse' ? judged.allowed : scopesAt(targets, judged.allowed);
+    const scopes = targets.kind === 'refuse' ? judged.allowed : scopesAt(targets, judged.allowed, undefined);
     const dropped = [...judged.unknown, ...judged.allowed.filter((scope) => !scopes.includes(scope))];
     const beyond = [...judged.refused, ...(context.config.unknownScopes === 'refuse' ? dropped : [])][0];
     if (parameters.scope !== undefined && beyond !== undefined)

@@ -34,7 +34,7 @@ export async function planIssue(
       facts: { ...facts, expected: grant.scopes.join(' '), got: wider },
     });
   const present = judgeScopes(asked, request.client, user, await context.registry.resourceServers());
-  return { kind: 'plan', targets, scopes: scopesAt(targets, present.allowed) };
+  return { kind: 'plan', targets, scopes: scopesAt(targets, present.allowed, user) };
 }
 
 /** Signs what was planned. `grant` is as it is after the commit: tokens hang on its new limits. */

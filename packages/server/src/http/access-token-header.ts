@@ -1,4 +1,5 @@
 import { dpopAlgorithms, formatChallenge } from '@tessera/protocol';
+import { adminAudience } from '../admin-resource-server.ts';
 import type { Context } from '../context.ts';
 import { type LiveAccessToken, liveAccessToken } from '../tokens/live-access-token.ts';
 import { judgeScopes } from '../tokens/permissions.ts';
@@ -85,7 +86,8 @@ export async function refuseWithoutScope(
       scope,
     );
   if (!claims.scope.split(' ').includes(scope)) return no('scope_missing', `this needs the scope ${scope}`);
-  const present = judgeScopes([scope], client, user, await context.registry.resourceServers());
+  const servers = await context.registry.resourceServers();
+  const present = judgeScopes([scope], client, user, servers, [adminAudience(context.config.issuer)]);
   return present.allowed.length === 0 ? no('scope_not_allowed', `the scope ${scope} was taken away`) : undefined;
 }
 

@@ -1,21 +1,27 @@
 import type { Context } from '../context.ts';
 import type { AskingClient, ScopeModel } from '../pages/index.ts';
 import type { ClientRecord } from '../store/records.ts';
+import { serversOfScope } from '../tokens/permissions.ts';
 
 /** The client as pages show it. */
 export function askingClient(client: ClientRecord, redirectUri: string | undefined): AskingClient {
   return { client_name: client.name, redirect_uri: redirectUri, policy_uri: client.policyUri, tos_uri: client.tosUri };
 }
 
-/** Scopes as pages show them: with the operator's words and the resource server they belong to. */
+/**
+ * Scopes as pages show them: with the operator's words and the resource server they belong to. `resources`: the audiences they are for; one that is known at several of them is shown for each,
+ * for it may mean another thing there.
+ */
 export async function describeScopes(
   context: Pick<Context, 'registry'>,
   scopes: readonly string[],
+  resources: readonly string[],
 ): Promise<ScopeModel[]> {
   const servers = await context.registry.resourceServers();
-  return scopes.map((scope) => {
-    const server = servers.find((one) => Object.hasOwn(one.scopes, scope));
-    return { scope, description: server?.scopes[scope]?.description, resourceServer: server?.name };
+  return scopes.flatMap((scope): ScopeModel[] => {
+    const shown = serversOfScope(scope, servers, resources);
+    if (shown.length === 0) return [{ scope }];
+    return shown.map((one) => ({ scope, description: one.scopes[scope]?.description, resourceServer: one.name }));
   });
 }
 

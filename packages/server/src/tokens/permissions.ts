@@ -6,17 +6,19 @@ export type ScopeJudgement = { allowed: string[]; unknown: string[]; refused: st
 
 /**
  * Judges the scopes asked for: those of OpenID Connect and of the resource servers at hand are known; a client has those it is registered for; and a scope
- * that stands in a permission rule is for users with such a role alone. `user` undefined: a client acting for itself. Pure.
+ * that stands in a permission rule is for users with such a role alone. `user` undefined: a client acting for itself. `audiences`: where it will be used, when that is known;
+ * then the rules of those count alone, for resource servers may name a scope alike and rule it differently. Pure.
  */
 export function judgeScopes(
   asked: readonly string[],
   client: Pick<ClientRecord, 'scopes' | 'offlineAccess' | 'grantTypes'>,
   user: Pick<UserRecord, 'roles'> | undefined,
   resourceServers: readonly ResourceServerRecord[],
+  audiences: readonly string[] = [],
 ): ScopeJudgement {
   const judgement: ScopeJudgement = { allowed: [], unknown: [], refused: [] };
   for (const scope of asked) {
-    const servers = resourceServers.filter((one) => Object.hasOwn(one.scopes, scope));
+    const servers = serversOfScope(scope, resourceServers, audiences);
     const isOpenId = openIdScopes.includes(scope);
     if (servers.length === 0 && !isOpenId) judgement.unknown.push(scope);
     else if (isOpenId && !user) judgement.refused.push(scope);
@@ -27,6 +29,17 @@ export function judgeScopes(
     else judgement.allowed.push(scope);
   }
   return judgement;
+}
+
+/** The resource servers that know a scope: those of these audiences if any of them does (elsewhere it gives nothing), else all that do. Pure. */
+export function serversOfScope(
+  scope: string,
+  resourceServers: readonly ResourceServerRecord[],
+  audiences: readonly string[],
+): ResourceServerRecord[] {
+  const knowing = resourceServers.filter((one) => Object.hasOwn(one.scopes, scope));
+  const there = knowing.filter((one) => one.audiences.some((audience) => audiences.includes(audience)));
+  return there.length > 0 ? there : knowing;
 }
 
 /**
@@ -50,7 +63,12 @@ export function permissionsOf(
   return { roles: [...roles], permissions: [...permissions] };
 }
 
-function mayHave(server: ResourceServerRecord, user: Pick<UserRecord, 'roles'>, scope: string): boolean {
+/** Whether this resource server's rules let the user have a scope of it. Pure. */
+export function mayHave(
+  server: Pick<ResourceServerRecord, 'roles'>,
+  user: Pick<UserRecord, 'roles'>,
+  scope: string,
+): boolean {
   const isRuled = Object.values(server.roles).some((permitted) => permitted.includes(scope));
   return (
     !isRuled || user.roles.some((role) => Object.hasOwn(server.roles, role) && server.roles[role]?.includes(scope))

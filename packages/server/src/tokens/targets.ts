@@ -1,7 +1,8 @@
 import type { Context } from '../context.ts';
 import { printable } from '../http/parameters.ts';
 import { type Refusal, refuse } from '../http/refusal.ts';
-import type { ClientRecord, ResourceServerRecord } from '../store/records.ts';
+import type { ClientRecord, ResourceServerRecord, UserRecord } from '../store/records.ts';
+import { mayHave } from './permissions.ts';
 import { openIdScopes } from './user-claims.ts';
 
 /** Where tokens will be used. */
@@ -83,11 +84,20 @@ export function oneKindOfToken(targets: Targets): Targets | Refusal {
       );
 }
 
-/** The scopes that mean something at these targets: those of OpenID Connect, and those of the resource servers. Pure. */
-export function scopesAt(targets: Pick<Targets, 'resourceServers'>, scopes: readonly string[]): string[] {
-  return scopes.filter(
-    (scope) => openIdScopes.includes(scope) || targets.resourceServers.some((one) => Object.hasOwn(one.scopes, scope)),
-  );
+/**
+ * The scopes that mean something at these targets: those of OpenID Connect, and those of the resource servers. A token says its scopes once for all its audiences, so one that a
+ * permission rule of any of them withholds from the user is left out. `user` undefined: a client acting for itself. Pure.
+ */
+export function scopesAt(
+  targets: Pick<Targets, 'resourceServers'>,
+  scopes: readonly string[],
+  user: Pick<UserRecord, 'roles'> | undefined,
+): string[] {
+  return scopes.filter((scope) => {
+    if (openIdScopes.includes(scope)) return true;
+    const servers = targets.resourceServers.filter((one) => Object.hasOwn(one.scopes, scope));
+    return servers.length > 0 && (!user || servers.every((one) => mayHave(one, user, scope)));
+  });
 }
 
 async function serversOf(context: Pick<Context, 'registry'>, audiences: string[]): Promise<Targets> {
