@@ -48,6 +48,14 @@ describe('clients', () => {
     assert.equal(client.declared, false);
   });
 
+  test('offline access is given and taken away by its own key, without a word about scopes', async () => {
+    const { client_id: clientId } = doneValue(await createClient(context, actor, publicApp));
+    const change = async (changes: object) => doneValue(await updateClient(context, actor, { clientId, changes }));
+    assert.equal((await change({ offlineAccess: true })).scope, 'openid profile email offline_access');
+    assert.equal((await change({ client_name: 'Telephone app' })).scope, 'openid profile email offline_access');
+    assert.equal((await change({ offlineAccess: false })).scope, 'openid profile email');
+  });
+
   test('a public client gets no secret, and PKCE and rotation', async () => {
     const client = doneValue(await createClient(context, actor, publicApp));
     assert.equal(client.client_secret, undefined);

@@ -106,7 +106,9 @@ export async function updateClient(
   input: { clientId: string; changes: unknown; version?: number | undefined },
 ): Promise<Outcome<ClientWithSecret>> {
   return changeClient(context, input, async (present, at) => {
-    const { client_id: _, ...metadata } = metadataOf(present);
+    // offline_access comes and goes with offlineAccess: kept in the scope, it would stand in the way of whoever takes that away.
+    const scopes = present.scopes.filter((scope) => scope !== 'offline_access');
+    const { client_id: _, ...metadata } = metadataOf({ ...present, scopes });
     const read = readMetadata(context, present.clientId, merge(metadata, input.changes));
     if (read.kind === 'refuse') return read;
     const needsSecret = usesSecret(read.value);
