@@ -160,8 +160,9 @@ class RunningEdge implements Edge {
   #refuse(request: RequestFacts, requirement: Requirement, judgement: Judgement, now: Seconds): Verification {
     const { outcome, credentials, token } = judgement;
     if (outcome.ok) throw new TypeError('an accepted request cannot be refused');
-    const { nonces, isRequired } = this.#parts.binding;
-    const wantsNonce = nonces && (outcome.reason === 'dpop_nonce_required' || outcome.reason === 'token_missing');
+    const { nonces, areNoncesRequired, isRequired } = this.#parts.binding;
+    const wantsNonce =
+      outcome.reason === 'dpop_nonce_required' || (areNoncesRequired && outcome.reason === 'token_missing');
     const refusal = refusalOf(outcome, {
       id: Buffer.from(this.#randomBytes(12)).toString('base64url'),
       requirement,
@@ -183,7 +184,7 @@ class RunningEdge implements Edge {
   #assembleParts(): VerificationParts {
     const options = this.#options;
     const introspection = this.#assembleIntrospection();
-    const nonceSecret = options.dpop?.nonceSecret ?? (options.dpop?.nonces ? this.#randomBytes(32) : undefined);
+    const { nonces: areNoncesRequired, nonceSecret } = options.dpop ?? {};
     const skew = options.skew ?? 5;
     return {
       mode: options.mode ?? 'signature',
@@ -205,7 +206,8 @@ class RunningEdge implements Edge {
         proofLifetime: options.dpop?.proofLifetime ?? 60,
         skew,
         replayMemory: new DpopReplayMemory({ capacity: options.dpop?.replayCapacity ?? 200_000 }),
-        ...(nonceSecret ? { nonces: new DpopNonces(nonceSecret) } : {}),
+        nonces: new DpopNonces(nonceSecret ?? this.#randomBytes(32)),
+        areNoncesRequired: areNoncesRequired ?? nonceSecret !== undefined,
       },
       ...(options.sharedSecret ? { sharedSecret: options.sharedSecret } : {}),
       ...(introspection ? { introspection } : {}),

@@ -4,8 +4,8 @@ const sliceSeconds = 10;
 
 /**
  * Remembers the DPoP proofs that were accepted, for as long as they could be accepted again, in slices of ten seconds that are dropped whole. Bounded: a full memory refuses
- * the next proof, since forgetting one that still counts would open the door to its replay. One process's memory: behind several processes, ask for
- * server nonces too, which shorten the life of a proof. Source: RFC 9449 section 11.1.
+ * the next proof, since forgetting one that still counts would open the door to its replay. One process's memory: another
+ * one would take the proof too, while it is of now or its nonce (where they share those) is fresh. Source: RFC 9449 section 11.1.
  */
 export class DpopReplayMemory {
   readonly #capacity: number;

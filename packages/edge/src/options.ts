@@ -32,7 +32,10 @@ export type EdgeOptions = {
     mostInFlight?: number;
   };
 
-  /** Settings of DPoP. `isRequired`: unbound tokens are refused. `nonces`: proofs must carry a nonce of this edge; `nonceSecret` (32 bytes) shares them between processes. */
+  /**
+   * Settings of DPoP. `isRequired`: unbound tokens are refused. `nonces`: proofs must carry a nonce of this edge; otherwise it asks for one only where the clock of a device is off.
+   * `nonceSecret` (32 bytes) shares nonces between processes, and demands them unless `nonces` is false.
+   */
   dpop?: {
     isRequired?: boolean;
     nonces?: boolean;

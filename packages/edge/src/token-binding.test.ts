@@ -48,16 +48,28 @@ describe('a token bound to a key', () => {
     }
   });
 
-  test('a proof for another token, method, URL or time is refused', async () => {
+  test('a proof for another token, method or URL is refused', async () => {
     for (const changes of [
       { ath: 'x' },
       { ath: undefined },
       { htm: 'POST' },
       { htu: 'https://api.example.com/other' },
-      { iat: at.clock.seconds - 66 },
-      { iat: at.clock.seconds + 6 },
+      { iat: at.clock.seconds + 6, htm: 'POST' },
     ])
       assert.equal(await judge(at, [await proof(changes)]), 'dpop_invalid', JSON.stringify(changes));
+  });
+
+  test('RFC 9449 section 4.3, check 11: a proof of another time is refused, unless a nonce tells that it was made just now', async () => {
+    for (const iat of [at.clock.seconds - 66, at.clock.seconds + 6, at.clock.seconds + 7200]) {
+      const asked = await at.judge('', { authorization: [`DPoP ${accessToken}`], dpop: [await proof({ iat })] });
+      assert.ok(!asked.ok && asked.reason === 'dpop_nonce_required' && asked.error === 'use_dpop_nonce');
+      const nonce = asked.headers.find(([name]) => name === 'DPoP-Nonce')?.[1];
+      const dpop = [await proof({ iat, nonce })];
+      assert.equal(await judge(at, dpop), 'accepted');
+      assert.equal(await judge(at, dpop), 'dpop_replayed');
+      assert.equal(await judge(at, [await proof({ iat, nonce: 'made-up' })]), 'dpop_nonce_required');
+      assert.equal(await judge(at, [await proof({ nonce: 'made-up' })]), 'accepted', 'none is demanded of the others');
+    }
   });
 
   test('a replayed proof is refused also when the first call lacked a scope', async () => {

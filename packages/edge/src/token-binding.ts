@@ -1,16 +1,17 @@
 import { type Seconds, verifyDpopProof } from '@tessera/protocol';
-import type { DpopNonces } from './dpop-nonce.ts';
+import { type DpopNonces, nonceSliceSeconds } from './dpop-nonce.ts';
 import type { DpopReplayMemory } from './dpop-replay-memory.ts';
 import type { Credentials, RequestFacts } from './request-facts.ts';
 import { type HeaderField, type Refused, refused, type VerifiedAccessToken } from './verification.ts';
 
-/** How DPoP is judged here. `isRequired`: unbound tokens are refused. `nonces`: proofs must carry one of ours. */
+/** How DPoP is judged here. `isRequired`: unbound tokens are refused. `areNoncesRequired`: proofs must carry one of `nonces`; otherwise only those whose `iat` is not of now. */
 export type BindingPolicy = {
   isRequired: boolean;
   proofLifetime: Seconds;
   skew: Seconds;
   replayMemory: DpopReplayMemory;
-  nonces?: DpopNonces;
+  nonces: DpopNonces;
+  areNoncesRequired: boolean;
 };
 
 /** The binding holds: the key, if the token is bound to one, and what to send along with the answer. */
@@ -57,13 +58,15 @@ async function judgeProof(
   if (others.length > 0) return refused('dpop_invalid', 'there are several DPoP headers');
   const { method, url } = request;
   const { proofLifetime, skew } = policy;
-  const verdict = await verifyDpopProof(sent, { method, url, now, accessToken, proofLifetime, skew });
-  if (!verdict.ok) return refused('dpop_invalid', verdict.reason);
+  const ageOf = (nonce: string | undefined) => (nonce === undefined ? 'foreign' : policy.nonces.judge(nonce, now));
+  const nonces = { isFresh: (nonce: string) => ageOf(nonce) !== 'foreign', lifetime: 2 * nonceSliceSeconds };
+  const verdict = await verifyDpopProof(sent, { method, url, now, accessToken, proofLifetime, skew, nonces });
+  if (!verdict.ok) return refused(verdict.isUntimely ? 'dpop_nonce_required' : 'dpop_invalid', verdict.reason);
   const { proof } = verdict;
   if (proof.jkt !== jkt)
     return refused('dpop_key_mismatch', 'the proof is made with another key than the token is bound to');
-  const age = policy.nonces && (proof.nonce === undefined ? 'foreign' : policy.nonces.judge(proof.nonce, now));
-  if (age === 'foreign')
+  const age = ageOf(proof.nonce);
+  if (age === 'foreign' && policy.areNoncesRequired)
     return refused(
       'dpop_nonce_required',
       proof.nonce === undefined ? 'no nonce' : 'the nonce is not one of the last two minutes',
@@ -72,7 +75,6 @@ async function judgeProof(
   if (remembered.verdict === 'full') return refused('overloaded', 'the memory of DPoP proofs is full');
   if (remembered.verdict === 'replayed')
     return { ...refused('dpop_replayed', `jti was used before`), firstSource: remembered.firstSource };
-  const renewed: readonly HeaderField[] =
-    age === 'previous' ? [['DPoP-Nonce', (policy.nonces as DpopNonces).current(now)]] : [];
+  const renewed: readonly HeaderField[] = age === 'previous' ? [['DPoP-Nonce', policy.nonces.current(now)]] : [];
   return { ok: true, keyThumbprint: jkt, responseHeaders: renewed };
 }

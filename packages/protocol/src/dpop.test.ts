@@ -83,6 +83,27 @@ test('RFC 9449 section 4.3: each check that fails refuses the proof', async () =
   }
 });
 
+test('RFC 9449 section 4.3, check 11: a fresh nonce of ours tells the time where iat does not', async () => {
+  const nonces = { isFresh: (nonce: string) => nonce === 'ours', lifetime: 120 };
+  for (const iat of [now + 6, now - 66, now + 86_400, now - 86_400, 1e300]) {
+    const late = async (claims: object, more: object = {}) =>
+      verifyDpopProof(await proofWith({ claims: { iat, ...claims } }), { ...expected, nonces, ...more });
+    for (const nonce of [undefined, 'theirs']) {
+      const verdict = await late({ nonce });
+      assert.ok(!verdict.ok && verdict.isUntimely, `${iat} ${nonce}`);
+    }
+    const verdict = await late({ nonce: 'ours' });
+    assert.ok(verdict.ok, String(iat));
+    assert.equal(verdict.proof.forgetAt, now + 120, 'remembered as long as the nonce is fresh, and no longer');
+    assert.equal((await late({ nonce: 'ours' }, { nonces: undefined })).ok, false);
+    const wrong = await late({ htm: 'POST' });
+    assert.ok(!wrong.ok && !wrong.isUntimely, 'what a nonce would not mend is not sent back for one');
+  }
+  const timely = await verifyDpopProof(await proofWith({ claims: { nonce: 'ours' } }), { ...expected, nonces });
+  assert.ok(timely.ok);
+  assert.equal(timely.proof.forgetAt, now + 120, 'its nonce lets it in when its time has passed');
+});
+
 test('RFC 9449 section 4.3, checks 11 and 12: at a resource the proof names the access token', async () => {
   const accessToken = 'header.payload.signature';
   const withToken = { ...expected, accessToken };

@@ -15,6 +15,11 @@ export type DpopExpectation = {
   now: Seconds;
   proofLifetime?: Seconds;
   skew?: Seconds;
+  /**
+   * Nonces of ours: whether one is fresh, and for how long one stays so at the most. A proof that answers a fresh one was made just now, whatever the clock of its device says
+   * (RFC 9449 section 4.3, check 11).
+   */
+  nonces?: { isFresh(nonce: string): boolean; lifetime: Seconds };
   /** At a resource: the access token, which the proof must name by `ath`. */
   accessToken?: string;
 };
@@ -32,8 +37,8 @@ export type DpopProof = {
   forgetAt: Seconds;
 };
 
-/** A proof judged: what it proves, or why it proves nothing. */
-export type DpopVerdict = { ok: true; proof: DpopProof } | { ok: false; reason: string };
+/** A proof judged: what it proves, or why it proves nothing. `isUntimely`: all that was judged holds but its `iat`; with a fresh nonce it would hold. */
+export type DpopVerdict = { ok: true; proof: DpopProof } | { ok: false; reason: string; isUntimely?: true };
 
 /**
  * Judges one DPoP proof: the twelve checks of RFC 9449 section 4.3, except nonce freshness and replay, which need memory.
@@ -64,15 +69,25 @@ export async function verifyDpopProof(proof: string, expected: DpopExpectation):
   if (typeof htu !== 'string' || !sameUrl(htu, expected.url)) return refuse('htu is not the URL of this request');
   const proofLifetime = expected.proofLifetime ?? 60;
   const skew = expected.skew ?? 5;
-  if (iat > expected.now + skew) return refuse('iat lies in the future');
-  if (iat < expected.now - proofLifetime - skew) return refuse('iat lies too far in the past');
+  if (nonce !== undefined && typeof nonce !== 'string') return refuse('nonce is not a string');
+  const nonces = nonce !== undefined && expected.nonces?.isFresh(nonce) ? expected.nonces : undefined;
+  const untimely = whyUntimely(iat, expected.now, proofLifetime, skew);
   if (expected.accessToken !== undefined && ath !== (await accessTokenHash(expected.accessToken)))
     return refuse('ath is not the hash of the access token');
-  if (nonce !== undefined && typeof nonce !== 'string') return refuse('nonce is not a string');
+  if (untimely !== undefined && !nonces) return { ok: false, reason: untimely, isUntimely: true };
   const jkt = await jwkThumbprint(jwk as JWK);
   const replayKey = await sha256(`${jkt}\n${jti}\n${normalizeUrl(expected.url)}`);
-  const forgetAt = Math.ceil(iat) + proofLifetime + 2 * skew;
+  // Remembered for as long as either its time or its nonce could let it in again.
+  const forgetAt = Math.max(
+    untimely === undefined ? Math.ceil(iat) + proofLifetime + 2 * skew : 0,
+    nonces ? expected.now + nonces.lifetime : 0,
+  );
   return { ok: true, proof: { jkt, jti, iat, replayKey, forgetAt, ...(nonce === undefined ? {} : { nonce }) } };
+}
+
+function whyUntimely(iat: Seconds, now: Seconds, proofLifetime: Seconds, skew: Seconds): string | undefined {
+  if (iat > now + skew) return 'iat lies in the future';
+  return iat < now - proofLifetime - skew ? 'iat lies too far in the past' : undefined;
 }
 
 /** The `ath` of an access token: base64url of its SHA-256. Source: RFC 9449 section 4.2. */

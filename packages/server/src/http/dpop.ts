@@ -16,7 +16,7 @@ const nonceSlice: Seconds = 60;
 
 /**
  * Reads and judges the DPoP proof of a request to `url`. A nonce in it must be one of ours and fresh, or the client is asked to try again with a new one; a proof without nonce is
- * good where none is demanded. Source: RFC 9449 sections 4.3, 8 and 11.1.
+ * good where none is demanded and its `iat` is of now. With a fresh nonce `iat` may say what it likes. Source: RFC 9449 sections 4.3, 8 and 11.1.
  */
 export async function readDpop(
   context: Context,
@@ -33,8 +33,11 @@ export async function readDpop(
     method: input.method,
     url,
     now,
+    nonces: { isFresh: (nonce) => isFreshNonce(context, nonce), lifetime: 2 * nonceSlice },
     ...(accessToken === undefined ? {} : { accessToken }),
   });
+  // A device whose clock is off could otherwise neither sign in nor refresh.
+  if (!verdict.ok && verdict.isUntimely) return nonceRefusal(context, verdict.reason);
   if (!verdict.ok)
     return refuse('invalid_dpop_proof', 'dpop_invalid', `the DPoP proof does not hold: ${verdict.reason}`);
   const { jkt, nonce, replayKey, forgetAt } = verdict.proof;
@@ -47,12 +50,12 @@ export async function readDpop(
   };
 }
 
-/** Asks the client to come again with the nonce that stands in the header. Source: RFC 9449 section 8. */
-export function nonceRefusal(context: Context): Refusal {
+/** Asks the client to come again with the nonce that stands in the header. `why`: what else is the matter with its proof. Source: RFC 9449 section 8. */
+export function nonceRefusal(context: Context, why?: string): Refusal {
   return refuse(
     'use_dpop_nonce',
     'dpop_nonce_required',
-    'send the DPoP proof again with the nonce of the DPoP-Nonce header',
+    `${why === undefined ? '' : `${why}: `}send the DPoP proof again with the nonce of the DPoP-Nonce header`,
     {
       headers: { 'dpop-nonce': freshNonce(context) },
     },
