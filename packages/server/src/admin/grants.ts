@@ -1,10 +1,11 @@
 import type { RefusalReason } from '@tessera/protocol';
+import { secretText } from '../config/value-schemas.ts';
 import type { Actor } from '../events/event-types.ts';
 import { endingNow } from '../sessions/ending.ts';
 import { grantEnd } from '../sessions/grant-end.ts';
-
 import type { ClientRecord, GrantRecord, UserRecord } from '../store/records.ts';
 import type { GrantFilter, Page } from '../store/store.ts';
+import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
 import {
   type AdminContext,
   commitOperation,
@@ -13,6 +14,7 @@ import {
   type Outcome,
   type PageInput,
   pageOf,
+  readInput,
   refuse,
 } from './operation.ts';
 import type { Ended } from './users.ts';
@@ -67,6 +69,26 @@ export async function getGrant(context: AdminContext, grantId: string): Promise<
   const record = await context.store.getGrant(grantId);
   const [grant] = record ? await viewGrants(context, [record]) : [];
   return grant ? done(grant) : unknownGrant(grantId);
+}
+
+/** What finding a grant takes. The check tells nothing of the token: its seal is judged later. */
+export const refreshTokenShape = {
+  refreshToken: secretText('a refresh token', (value) =>
+    value !== '' && value.length <= 1000 ? undefined : 'is not a refresh token',
+  ).meta({ description: 'The refresh token, current or spent.' }),
+};
+
+/** The grant that a refresh token belongs to, whatever its generation: of one that was found where it should not be, say. The token is written nowhere. */
+export async function findGrant(context: AdminContext, body: unknown): Promise<Outcome<Grant>> {
+  const read = readInput(refreshTokenShape, body);
+  if (read.kind === 'refuse') return read;
+  const token = openRefreshToken(context.rootKeys, read.value.refreshToken);
+  const record = token && (await context.store.getGrant(token.grantId));
+  const isOfIt = token && record?.secretDigest === digestGrantSecret(token.secret);
+  const [grant] = isOfIt ? await viewGrants(context, [record]) : [];
+  return grant
+    ? done(grant)
+    : refuse('not_found', 'no grant here belongs to that refresh token; ended ones are kept for a while only');
 }
 
 /** Ends one grant: its refresh token and its access tokens. The session and its other grants live on. */

@@ -1,5 +1,5 @@
 import { choice } from '../../config/value-schemas.ts';
-import { endGrant, getGrant, listGrants } from '../grants.ts';
+import { endGrant, findGrant, getGrant, listGrants, refreshTokenShape } from '../grants.ts';
 import { endedAnswer, grantAnswer, pageOfSchema } from './answers.ts';
 import { type AnyOperation, operation } from './operation-route.ts';
 import { clientIdParam, grantIdParam, pageShape, sidParam, userIdParam } from './parameters.ts';
@@ -37,6 +37,26 @@ export const grantOperations: AnyOperation[] = [
     answer: { status: 200, description: 'The grant.', schema: grantAnswer },
     refusals: [404],
     run: ({ context, params }) => getGrant(context, params.grantId),
+  }),
+  operation({
+    id: 'findGrant',
+    method: 'post',
+    path: '/grants/find',
+    scope: 'tessera:sessions:read',
+    tag,
+    summary: 'Find the grant of a refresh token',
+    description:
+      'Current or spent, of any application: of one that was found where it should not be, say. The token is written nowhere.',
+    body: {
+      shape: refreshTokenShape,
+      example: {
+        refreshToken:
+          'tsr_AAAAAAGce6dpAR5ObFfcVHti6UcAAAABCQkJCQkJCQkJCQkJCQkJCVgsT9mVkOesTC5sZ9PUUo6pdMqhw2l6FAH7mD6lWK1D',
+      },
+    },
+    answer: { status: 200, description: 'The grant.', schema: grantAnswer },
+    refusals: [404],
+    run: ({ context, body }) => findGrant(context, body),
   }),
   operation({
     id: 'endGrant',
