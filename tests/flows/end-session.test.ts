@@ -123,9 +123,31 @@ describe('signing out by an app', () => {
       headers: { origin: 'https://spa.example.com', 'sec-fetch-site': 'cross-site' },
     });
     assert.equal(first.status, 303);
-    const page = await browser.go(new URL(first.headers.get('location') as string, test.issuer).href);
+    const sentOn = first.headers.get('location') as string;
+    const page = await browser.go(new URL(sentOn, test.issuer).href);
     assert.equal(page.url, home);
     assert.equal((await introspect(test, tokens.access_token)).active, false);
+    for (const told of [...tokens.id_token.split('.'), encodeURIComponent(home)])
+      assert.ok(!sentOn.includes(told), 'what was posted must not end up in histories and logs');
+  });
+
+  it('what was posted is judged as what comes in the address, and its trace is good for an hour', async () => {
+    const browser = test.browser();
+    const tokens = await signInTokens(test, { browser });
+    const post = (parameters: Record<string, string>) =>
+      test
+        .browser()
+        .request(`${test.issuer}/end-session`, { method: 'POST', body: new URLSearchParams(parameters) })
+        .then((answer) => answer.headers.get('location') as string);
+    const wrong = { id_token_hint: tokens.id_token, post_logout_redirect_uri: 'https://evil.example.net/' };
+    const refused = await browser.go(await post(wrong));
+    assert.equal(refused.status, 400);
+    assert.equal((await browser.go(await post({}))).heading, 'Sign out?');
+    const late = await post({ id_token_hint: tokens.id_token });
+    test.advance(3601);
+    assert.equal((await browser.go(late)).heading, 'Sign out?', 'then it asks, as without an ID token');
+    await browser.go(`${test.issuer}/end-session?posted=x`);
+    assert.equal((await test.store.getSession(String(claimsOf(tokens.access_token).sid)))?.endedAt, null);
   });
 
   it('A9 A17 when the browser has lost its cookie, the session that the ID token names ends all the same', async () => {

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
 import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
-import { printable, readForm, readParameters } from '../http/parameters.ts';
+import { type Parameters, printable, readForm, readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
 import { forgetSessionCookie, readBrowser } from '../interaction/browser.ts';
@@ -27,12 +27,12 @@ const longestWait = 3600;
  */
 export async function endSessionEndpoint(context: Context, input: Input): Promise<Output> {
   const read =
-    input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : readParameters(input.query);
+    input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : readAsked(context, input);
   if (!read.ok)
     return refusalPage(context, input, 'end-session', refuse('invalid_request', 'malformed_request', read.description));
-  // A form posted from another site comes without our SameSite=Lax cookies; the redirect that follows it has them.
+  // A form posted from another site comes without our SameSite=Lax cookies; the redirect that follows it has them. Sealed: who posts keeps the ID token out of histories and logs.
   if (input.method === 'POST')
-    return redirect(`${context.config.issuer}/end-session?${new URLSearchParams(read.parameters)}`);
+    return redirect(`${context.config.issuer}/end-session?posted=${sealPosted(context, read.parameters)}`);
   const { id_token_hint, client_id, post_logout_redirect_uri, state, ui_locales } = read.parameters;
   const hint =
     id_token_hint === undefined
@@ -130,6 +130,25 @@ export function signedOutEndpoint(context: Context, input: Input): Output {
 /** The address of the page after a sign-out. */
 export function signedOutUrl(context: Context, shown: { apps: number; devices?: number }): string {
   return `${context.config.issuer}/signed-out?request=${seal(context.rootKeys, 'authorization-request', { signedOut: shown }, context.random)}`;
+}
+
+/** The parameters of a GET: its own, or those of the POST that was sent on. */
+function readAsked(context: Context, input: Input): ReturnType<typeof readParameters> {
+  const read = readParameters(input.query);
+  const posted = read.ok ? read.parameters.posted : undefined;
+  const opened = posted === undefined ? undefined : openPosted(context, posted);
+  return opened ? { ok: true, parameters: opened, repeated: {} } : read;
+}
+
+function sealPosted(context: Context, parameters: Parameters): string {
+  return seal(context.rootKeys, 'authorization-request', { endSession: parameters, at: context.now() }, context.random);
+}
+
+function openPosted(context: Context, text: string): Parameters | undefined {
+  const opened = unseal(context.rootKeys, 'authorization-request', text) as
+    | { endSession?: Parameters; at?: number }
+    | undefined;
+  return opened?.endSession && context.now() - (opened.at ?? 0) <= longestWait ? opened.endSession : undefined;
 }
 
 /**
