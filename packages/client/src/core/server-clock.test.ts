@@ -4,17 +4,19 @@ import { makeSignedInStage, makeStage, signIn } from '../../testing/signed-in-cl
 
 const time = 1_900_000_000;
 
-for (const ahead of [10, -75, 3600, -86_400])
-  test(`C23: a device whose clock is ${ahead} s off signs in, refreshes and calls APIs`, async (t) => {
-    const { server, client, required } = await makeStage(t, { runtime: { now: () => time + ahead } });
-    server.now = () => time;
-    server.tokenNonce = 'n1';
-    await signIn({ server, client });
-    assert.equal((await client.getUser())?.sub, 'alice');
-    await client.refresh();
-    assert.equal((await client.fetch(`${server.origin}/api`)).status, 200);
-    assert.deepEqual(required, []);
-  });
+for (const untimelyProofs of ['refused', 'good-with-nonce'] as const)
+  for (const ahead of [10, -75, 3600, -86_400])
+    test(`C23: a device whose clock is ${ahead} s off signs in, refreshes and calls APIs; its proofs are ${untimelyProofs}`, async (t) => {
+      const { server, client, required } = await makeStage(t, { runtime: { now: () => time + ahead } });
+      server.now = () => time;
+      server.tokenNonce = 'n1';
+      server.untimelyProofs = untimelyProofs;
+      await signIn({ server, client });
+      assert.equal((await client.getUser())?.sub, 'alice');
+      await client.refresh();
+      assert.equal((await client.fetch(`${server.origin}/api`)).status, 200);
+      assert.deepEqual(required, []);
+    });
 
 test('B12: a clock that is set while the app runs costs one refresh, however many calls are under way', async (t) => {
   const device = { ahead: 3600 };

@@ -4,7 +4,7 @@ import type { Seconds } from './seconds.ts';
 const grain: Seconds = 2;
 
 /**
- * The server's time. Servers refuse DPoP proofs from the future, and old ones, and people's devices are minutes or hours off: once a proof was refused, proofs and the checks of ID tokens go
+ * The server's time. Servers refuse DPoP proofs from the future, and old ones, and people's devices are minutes or hours off: once a proof was refused or a nonce asked for, proofs and the checks of ID tokens go
  * by the `Date` of that answer, all that stays on the device by its own clock. In memory; until then it is the device's. Source: RFC 9449 section 11.1, RFC 9110 section 6.6.1.
  */
 export class ServerClock {

@@ -26,13 +26,16 @@ export async function requestTokens(
       const nonce = context.nonces.remember(url, response.headers.get('dpop-nonce'));
       return { response, nonce, error: key && (await errorOf(response)) };
     };
-    const wantsNonce = ({ nonce, error }: { nonce?: string | undefined; error: unknown }) =>
-      nonce !== undefined && error === 'use_dpop_nonce';
-    let last = await sendWithProof();
-    if (last.error === 'invalid_dpop_proof' && context.clock.learn(last.response.headers.get('date')))
-      last = await sendWithProof();
-    if (wantsNonce(last)) last = await sendWithProof();
-    return last.response;
+    const isWorthAnother = ({ response, nonce, error }: Awaited<ReturnType<typeof sendWithProof>>): boolean => {
+      if (error !== 'invalid_dpop_proof' && error !== 'use_dpop_nonce') return false;
+      // A server may ask for a nonce because of the time; that of the ID token is still to be checked.
+      const hasClockMoved = context.clock.learn(response.headers.get('date'));
+      return error === 'use_dpop_nonce' ? nonce !== undefined : hasClockMoved;
+    };
+    const first = await sendWithProof();
+    if (!isWorthAnother(first)) return first.response;
+    const second = await sendWithProof();
+    return second.error !== first.error && isWorthAnother(second) ? (await sendWithProof()).response : second.response;
   });
 }
 

@@ -29,11 +29,16 @@ export async function readDpop(
   if (input.repeated.includes('dpop'))
     return refuse('invalid_dpop_proof', 'dpop_invalid', 'the DPoP header came more than once');
   const now = context.now();
+  let answersFreshNonce = false;
+  const isFresh = (nonce: string) => {
+    answersFreshNonce = isFreshNonce(context, nonce);
+    return answersFreshNonce;
+  };
   const verdict = await verifyDpopProof(header, {
     method: input.method,
     url,
     now,
-    nonces: { isFresh: (nonce) => isFreshNonce(context, nonce), lifetime: 2 * nonceSlice },
+    nonces: { isFresh, lifetime: 2 * nonceSlice },
     ...(accessToken === undefined ? {} : { accessToken }),
   });
   // A device whose clock is off could otherwise neither sign in nor refresh.
@@ -41,11 +46,11 @@ export async function readDpop(
   if (!verdict.ok)
     return refuse('invalid_dpop_proof', 'dpop_invalid', `the DPoP proof does not hold: ${verdict.reason}`);
   const { jkt, nonce, replayKey, forgetAt } = verdict.proof;
-  if (nonce !== undefined && !isFreshNonce(context, nonce)) return nonceRefusal(context);
+  if (nonce !== undefined && !answersFreshNonce) return nonceRefusal(context);
   return {
     kind: 'proof',
     jkt,
-    answersFreshNonce: nonce !== undefined,
+    answersFreshNonce,
     remember: { change: 'remember', key: `dpop:${replayKey}`, now, until: forgetAt, from: originOf(input) },
   };
 }
