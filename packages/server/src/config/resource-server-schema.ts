@@ -82,7 +82,8 @@ export const resourceServerShape = {
   secret: secretValue((value) => weaknessOf(value, 256))
     .exactOptional()
     .meta({
-      description: 'The key for `HS256`: the bytes of this text. Nobody else may know it: who does can make tokens.',
+      description:
+        'The key for `HS256`: the bytes of this text. Nobody but its APIs may know it: who does can make tokens for them, and for nothing else.',
       allowed: '256 random bits or more (`openssl rand -base64 32`): text, { env: NAME } or { file: PATH }',
       defaultText: 'none',
       example: { env: 'ORDERS_SECRET' },

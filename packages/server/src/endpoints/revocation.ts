@@ -9,6 +9,7 @@ import type { ClientRecord } from '../store/records.ts';
 import type { GrantProof } from '../store/store.ts';
 import { readAccessToken } from '../tokens/access-token.ts';
 import { readWithKeysOfNow } from '../tokens/key-of-now.ts';
+import { saysWhatItsGrantGives } from '../tokens/live-access-token.ts';
 import { digestGrantSecret, openRefreshToken } from '../tokens/refresh-token.ts';
 import { methodRefusal } from './token.ts';
 
@@ -77,6 +78,9 @@ async function revokeAccessToken(context: Context, client: ClientRecord, token: 
   if (!claims || claims.exp <= now) return undefined;
   const { grant_id: grantId, jti } = claims;
   if (claims.client_id !== client.clientId) return foreign(client.clientId, grantId);
+  const grant = grantId === undefined ? undefined : await context.store.getGrant(grantId);
+  // What an API made with the secret it holds must not end what others were granted.
+  if (grantId !== undefined && !(grant && saysWhatItsGrantGives(claims, grant))) return undefined;
   const until = claims.exp + largestAllowedSkew;
   const actor = { kind: 'client', clientId: client.clientId } as const;
   const limit = { failures: grantId === undefined ? mostMachineTokens : mostSingleTokens, window: until - now };

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { type AccessTokenClaims, accessTokenType, decodeJwt, type Seconds } from '@tessera/protocol';
+import * as z from 'zod';
 import type { Context } from '../context.ts';
 import { sameText, seal, unseal } from '../secrets/sealed.ts';
 import type { ClientRecord, GrantRecord, ResourceServerRecord } from '../store/records.ts';
@@ -98,19 +99,25 @@ function signHs256(tools: Tools, server: ResourceServerRecord, claims: AccessTok
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
 }
 
-/** What a token says that its resource server's own secret has signed. */
+/**
+ * What a token says that its resource server's own secret has signed. That API has the secret too and can sign whatever it likes: so the token must be for its audiences and nobody else's but the
+ * issuer's (which userinfo belongs to), and nothing in it may be taken for granted. Source: RFC 8725 sections 3.8 and 3.9.
+ */
 function readHs256(
-  tools: Pick<Context, 'rootKeys'>,
+  tools: Pick<Context, 'config' | 'rootKeys'>,
   resourceServers: readonly ResourceServerRecord[],
   token: string,
 ): SignedToken | undefined {
   const decoded = decodeJwt(token);
-  if (decoded?.header.alg !== 'HS256') return undefined;
+  if (decoded?.header.alg !== 'HS256' || !areAccessTokenClaims(decoded.payload)) return undefined;
+  const audiences = [decoded.payload.aud].flat();
   const server = resourceServers.find(
-    (one) =>
-      one.algorithm === 'HS256' && [decoded.payload.aud].flat().some((name) => one.audiences.includes(String(name))),
+    (one) => one.algorithm === 'HS256' && audiences.some((audience) => one.audiences.includes(audience)),
   );
-  const secret = server && resourceServerSecret(tools, server);
+  const isItsOwn = audiences.every(
+    (audience) => server?.audiences.includes(audience) || audience === tools.config.issuer,
+  );
+  const secret = server && isItsOwn ? resourceServerSecret(tools, server) : undefined;
   if (!secret) return undefined;
   const input = token.slice(0, token.lastIndexOf('.'));
   const isSigned = sameText(
@@ -118,6 +125,28 @@ function readHs256(
     Buffer.from(decoded.signature).toString('base64url'),
   );
   return isSigned ? decoded : undefined;
+}
+
+const claimShapes = z.object({
+  iss: z.string(),
+  sub: z.string().max(255),
+  aud: z.union([z.string(), z.array(z.string()).min(1)]),
+  client_id: z.string().max(255),
+  jti: z.string().max(255),
+  iat: z.int(),
+  nbf: z.int(),
+  exp: z.int(),
+  scope: z.string(),
+  grant_id: z.string().max(255).optional(),
+  sid: z.string().max(255).optional(),
+  cnf: z.object({ jkt: z.string() }).optional(),
+  client_epoch: z.int().optional(),
+  issuer_epoch: z.int().optional(),
+});
+
+/** Whether a payload has every claim of an access token that is read here, each of its type. */
+function areAccessTokenClaims(payload: object): payload is AccessTokenClaims {
+  return claimShapes.safeParse(payload).success;
 }
 
 function resourceServerSecret(tools: Pick<Context, 'rootKeys'>, server: ResourceServerRecord): string | undefined {

@@ -39,8 +39,27 @@ export async function liveAccessToken(context: Context, token: string): Promise<
   if (claims.grant_id === undefined)
     return { live: true, claims, client, grant: undefined, user: undefined, username: undefined };
   if (!grant) return { live: false, reason: 'grant_ended', claims };
+  if (!saysWhatItsGrantGives(claims, grant)) return { live: false, reason: 'token_malformed', claims };
   const ended = grantEnd({ grant, client, user, issuerEpoch: context.issuerEpoch() }, now);
   return ended
     ? { live: false, reason: ended, claims }
     : { live: true, claims, client, grant, user, username: user?.username };
+}
+
+/**
+ * True when a token says no more than its grant gives. What this server made always does; an API that holds the HS256 secret of its tokens can write any grant into one, with any user and scope. Pure.
+ */
+export function saysWhatItsGrantGives(claims: AccessTokenClaims, grant: GrantRecord): boolean {
+  return (
+    claims.client_id === grant.clientId &&
+    claims.sub === grant.userId &&
+    (claims.sid === undefined || claims.sid === grant.sid) &&
+    (grant.jkt === null || claims.cnf?.jkt === grant.jkt) &&
+    isWithin(claims.scope === '' ? [] : claims.scope.split(' '), grant.scopes) &&
+    (grant.resources.length === 0 || isWithin([claims.aud].flat(), grant.resources))
+  );
+}
+
+function isWithin(some: readonly string[], all: readonly string[]): boolean {
+  return some.every((one) => all.includes(one));
 }

@@ -72,9 +72,9 @@ export async function narrowTargets(
   return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : reached));
 }
 
-/** Refuses targets whose resource servers want different kinds of tokens. */
+/** Refuses targets whose resource servers want different kinds of tokens; with HS256 each has a secret, and so a kind, of its own. */
 export function oneKindOfToken(targets: Targets): Targets | Refusal {
-  const kinds = new Set(targets.resourceServers.map((one) => `${one.tokenFormat}/${one.algorithm}`));
+  const kinds = new Set(targets.resourceServers.map(kindOfToken));
   return kinds.size <= 1
     ? targets
     : refuse(
@@ -82,6 +82,10 @@ export function oneKindOfToken(targets: Targets): Targets | Refusal {
         'resource_not_granted',
         'these resources want different kinds of tokens; ask for one at a time with the resource parameter',
       );
+}
+
+function kindOfToken({ tokenFormat, algorithm, resourceServerId }: ResourceServerRecord): string {
+  return algorithm === 'HS256' ? `${algorithm}/${resourceServerId}` : `${tokenFormat}/${algorithm}`;
 }
 
 /**
