@@ -101,3 +101,55 @@ describe('a scope that two resource servers name alike', () => {
     assert.match(await shown('ada', payroll), /See pay slips/);
   });
 });
+
+/** Permission rules give more than scopes: names of the APIs' own, which two of them may choose alike too. */
+describe('a permission that two resource servers name alike', () => {
+  const shop = 'https://api.example.com/shop';
+  const bank = 'https://api.example.com/bank';
+  const config = {
+    users: [
+      { username: 'ada', password, roles: ['clerk', 'banker'] },
+      { username: 'bob', password, roles: ['clerk'] },
+    ],
+    clients: [
+      {
+        client_id: 'all',
+        redirect_uris: ['https://all.example.com/callback'],
+        scope: 'shop:use bank:use bank:close',
+        consent: 'skip',
+      },
+    ],
+    resourceServers: [
+      {
+        id: 'shop',
+        audiences: [shop],
+        scopes: { 'shop:use': {} },
+        roles: { clerk: ['refund', 'greet', 'bank:close'] },
+      },
+      { id: 'bank', audiences: [bank], scopes: { 'bank:use': {}, 'bank:close': {} }, roles: { banker: ['refund'] } },
+    ],
+  };
+  let test: TestServer;
+  beforeEach(async () => {
+    test = await startTestServer({ config: config as never });
+  });
+  afterEach(() => test.close());
+
+  const permissionsOf = async (username: string, parameters: Record<string, string>) => {
+    const { body } = await redeemCode(test, await obtainCode(test, { username, client_id: 'all', parameters }));
+    return claimsOf(body.access_token).permissions ?? [];
+  };
+  const both = { scope: 'shop:use bank:use' };
+
+  it('A18 A22 a token for both says it only when each of them gives it; one for one of them what that one gives', async () => {
+    assert.deepEqual(await permissionsOf('bob', both), ['greet']);
+    assert.deepEqual(await permissionsOf('ada', both), ['refund', 'greet']);
+    assert.deepEqual(await permissionsOf('bob', { ...both, resource: shop }), ['refund', 'greet', 'bank:close']);
+    assert.deepEqual(await permissionsOf('bob', { ...both, resource: bank }), []);
+  });
+
+  it('A18 what is a scope at one of them is told where it was granted alone, whichever rule names it', async () => {
+    const scope = `${both.scope} bank:close`;
+    assert.deepEqual(await permissionsOf('bob', { scope }), ['greet', 'bank:close']);
+  });
+});

@@ -44,7 +44,8 @@ export function serversOfScope(
 
 /**
  * What a user's roles give at these resource servers: the roles that mean something there, and what they permit. A permission that is a scope too is the app's only when that
- * scope was granted: an app that may read must not carry the user's permission to write. Pure.
+ * scope was granted: an app that may read must not carry the user's permission to write. A token says its permissions once for all its audiences, so one that a rule of another of them withholds from
+ * the user is left out. Pure.
  */
 export function permissionsOf(
   user: Pick<UserRecord, 'roles'> | undefined,
@@ -53,17 +54,22 @@ export function permissionsOf(
 ): { roles: string[]; permissions: string[] } {
   const roles = new Set<string>();
   const permissions = new Set<string>();
+  if (!user) return { roles: [], permissions: [] };
+  const maySay = (permission: string) =>
+    resourceServers.every(
+      (one) =>
+        mayHave(one, user, permission) && (!Object.hasOwn(one.scopes, permission) || scopes.includes(permission)),
+    );
   for (const server of resourceServers)
-    for (const role of user?.roles ?? []) {
+    for (const role of user.roles) {
       if (!Object.hasOwn(server.roles, role)) continue;
       roles.add(role);
-      for (const permission of server.roles[role] ?? [])
-        if (!Object.hasOwn(server.scopes, permission) || scopes.includes(permission)) permissions.add(permission);
+      for (const permission of server.roles[role] ?? []) if (maySay(permission)) permissions.add(permission);
     }
   return { roles: [...roles], permissions: [...permissions] };
 }
 
-/** Whether this resource server's rules let the user have a scope of it. Pure. */
+/** Whether this resource server's rules let the user have a scope or permission. Pure. */
 export function mayHave(
   server: Pick<ResourceServerRecord, 'roles'>,
   user: Pick<UserRecord, 'roles'>,
