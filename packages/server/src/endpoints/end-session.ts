@@ -44,7 +44,7 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
   if (hint && client_id !== undefined && client_id !== hint.aud)
     return invalid('client_id differs from the audience of id_token_hint');
   const clientId = hint?.aud ?? client_id;
-  const client = clientId === undefined ? undefined : await context.registry.client(clientId);
+  const client = await activeClient(context, clientId);
   const back = post_logout_redirect_uri;
   if (back !== undefined && !(client && isRegisteredRedirectUri(client.postLogoutRedirectUris, back)))
     return refusalPage(
@@ -73,9 +73,9 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
     }),
     ...(ui_locales !== undefined && { uiLocales: ui_locales.slice(0, 128) }),
   };
-  const session = (await readBrowser(context, input)).session ?? (await hintedSession(context, hint));
+  const session = (await readBrowser(context, input)).session ?? (client && (await hintedSession(context, hint)));
   if (!session) return finish(context, request, 0);
-  if (hint?.sid === session.sid && hint.sub === session.userId)
+  if (client && hint?.sid === session.sid && hint.sub === session.userId)
     return finish(context, request, await endSession(context, session, client));
   return redirect(`${context.config.issuer}/sign-out?request=${sealSignOut(context, request)}`);
 }
@@ -84,8 +84,9 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
 export async function signOutEndpoint(context: Context, input: Input): Promise<Output> {
   const posted = input.method === 'POST' ? await readOwnForm(context, input, 'sign-out') : undefined;
   const query = readParameters(input.query);
-  const request = openSignOut(context, posted?.parameters.request ?? (query.ok ? query.parameters.request : undefined));
-  const client = request.clientId === undefined ? undefined : await context.registry.client(request.clientId);
+  const asked = openSignOut(context, posted?.parameters.request ?? (query.ok ? query.parameters.request : undefined));
+  const client = await activeClient(context, asked.clientId);
+  const request = client ? asked : withoutApp(asked);
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
   // Without cookies a form of another site looks like nobody's: it must not take away the cookie it came without. The redirect comes with it.
@@ -149,6 +150,16 @@ function openPosted(context: Context, text: string): Parameters | undefined {
     | { endSession?: Parameters; at?: number }
     | undefined;
   return opened?.endSession && context.now() - (opened.at ?? 0) <= longestWait ? opened.endSession : undefined;
+}
+
+/** The app that asks, unless it was disabled or removed: then its ID tokens sign nobody out without being asked, and nobody is sent to it. */
+async function activeClient(context: Context, clientId: string | undefined): Promise<ClientRecord | undefined> {
+  const client = clientId === undefined ? undefined : await context.registry.client(clientId);
+  return client?.disabled ? undefined : client;
+}
+
+function withoutApp({ uiLocales }: SignOutRequest): SignOutRequest {
+  return uiLocales === undefined ? {} : { uiLocales };
 }
 
 /**

@@ -32,9 +32,8 @@ async function poll(context: Context, feed: RevocationFeed, input: Input) {
   const authenticated = await authenticateClient(context, input, {});
   if (authenticated.kind === 'refuse') return authenticated;
   const { client } = authenticated;
-  const servers = (await context.registry.resourceServers()).filter((one) => one.clients.includes(client.clientId));
   const facts = { clientId: client.clientId };
-  if (client.authMethod === 'none' || servers.length === 0)
+  if (client.authMethod === 'none' || (await audiencesServedBy(context, client.clientId)).length === 0)
     return refuse(
       'unauthorized_client',
       'permission_missing',
@@ -52,7 +51,7 @@ async function poll(context: Context, feed: RevocationFeed, input: Input) {
   context.metrics.feedReceivers.inc();
   try {
     return await feed.poll(
-      { audiences: servers.flatMap((one) => one.audiences) },
+      { audiences: () => audiencesServedBy(context, client.clientId) },
       {
         ...(ack && { ack }),
         ...(maxEvents && { maxEvents }),
@@ -64,6 +63,14 @@ async function poll(context: Context, feed: RevocationFeed, input: Input) {
   } finally {
     context.metrics.feedReceivers.dec();
   }
+}
+
+/** The audiences that a client acts for at this moment; none when it was disabled or removed. */
+async function audiencesServedBy({ registry }: Context, clientId: string): Promise<string[]> {
+  const client = await registry.client(clientId);
+  if (!client || client.disabled) return [];
+  const servers = await registry.resourceServers();
+  return servers.filter((one) => one.clients.includes(clientId)).flatMap((one) => one.audiences);
 }
 
 function waitOf(input: Input): number {

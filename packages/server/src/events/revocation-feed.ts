@@ -3,8 +3,8 @@ import type { Context } from '../context.ts';
 import type { EventRecord } from '../store/store.ts';
 import { revocationOfEvent, revocationTypes } from './revocation-of-event.ts';
 
-/** Who polls: the audiences it serves decide what it sees. */
-export type FeedReceiver = { audiences: readonly string[] };
+/** Who polls: the audiences it serves decide what it sees, those it serves when it is answered. */
+export type FeedReceiver = { audiences(): Promise<readonly string[]> };
 
 /** How many of the newest revocations are kept at hand, and how many older ones, which are read from the store, with their signatures. */
 const atHand = 4096;
@@ -61,7 +61,7 @@ export class RevocationFeed {
       const asOfMs = await this.#context.follower.catchUp();
       // Only now: the place may have been given by a node that was ahead of this one.
       const place = this.#placeOf(request.ack ?? []);
-      const found = await this.#after(receiver, place ?? 0, limit);
+      const found = await this.#after(await receiver.audiences(), place ?? 0, limit);
       const isIdle = found.entries.length === 0 && place !== undefined;
       const remainingMs = deadline - this.#context.monotonicMs();
       if (isIdle && !request.returnImmediately && remainingMs > 0 && !this.#closed && !receiverGone.isGone) {
@@ -102,7 +102,7 @@ export class RevocationFeed {
   }
 
   async #after(
-    receiver: FeedReceiver,
+    audiences: readonly string[],
     position: number,
     limit: number,
   ): Promise<{ entries: Entry[]; more: boolean; reaches: number }> {
@@ -117,7 +117,7 @@ export class RevocationFeed {
       for (const entry of candidates) {
         if (entries.length === limit) return { entries, more: true, reaches: reached };
         reached = entry.event.position;
-        if (isFor(receiver, entry.event) && (entry.event.until ?? 0) >= now) entries.push(entry);
+        if (isFor(audiences, entry.event) && (entry.event.until ?? 0) >= now) entries.push(entry);
       }
     }
     return { entries, more: reached < head, reaches: reached };
@@ -207,10 +207,7 @@ export class RevocationFeed {
   }
 }
 
-/** True when a receiver serves an audience whose tokens the event ends. */
-function isFor(receiver: FeedReceiver, event: EventRecord): boolean {
-  const { audiences } = event;
-  return (
-    audiences === null || audiences === undefined || audiences.some((audience) => receiver.audiences.includes(audience))
-  );
+/** True when the event ends tokens of one of the audiences served. */
+function isFor(served: readonly string[], { audiences }: EventRecord): boolean {
+  return audiences === null || audiences === undefined || audiences.some((audience) => served.includes(audience));
 }
