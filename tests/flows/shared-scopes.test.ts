@@ -21,7 +21,7 @@ describe('a scope that two resource servers name alike', () => {
     ],
     clients: [
       app('all', { scope }),
-      app('asks', { scope, consent: 'ask' }),
+      app('asks', { scope: `${scope} pay:see`, consent: 'ask' }),
       app('console', { scope: 'tessera:users:read' }),
     ],
     resourceServers: [
@@ -29,7 +29,7 @@ describe('a scope that two resource servers name alike', () => {
         id: 'payroll',
         name: 'Payroll',
         audiences: [payroll],
-        scopes: { [scope]: { description: 'See pay slips' } },
+        scopes: { [scope]: { description: 'See pay slips' }, 'pay:see': {} },
         roles: { hr: [scope] },
       },
       { id: 'wiki', name: 'Wiki', audiences: [wiki], scopes: { [scope]: { description: 'Read the wiki' } } },
@@ -85,6 +85,26 @@ describe('a scope that two resource servers name alike', () => {
     const headers = { authorization: `Bearer ${tokens.access_token}` };
     const users = await test.server.fetch(new Request(`${test.issuer}/admin/api/users`, { headers }));
     assert.equal(users.status, 403);
+  });
+
+  it('B20 C7 allowing it at one resource server, and something else at the other, does not allow it there', async () => {
+    const browser = test.browser();
+    const allow = (parameters: Record<string, string>) => obtainCode(test, { browser, client_id: 'asks', parameters });
+    const silently = async (parameters: Record<string, string>) => {
+      const asked = { client_id: 'asks', response_type: 'code', prompt: 'none', code_challenge_method: 'S256' };
+      const query = new URLSearchParams({ ...asked, code_challenge: pkce().challenge, ...parameters });
+      return new URL((await browser.go(`${test.issuer}/authorize?${query}`)).url).searchParams.get('error');
+    };
+    await allow({ scope, resource: wiki });
+    await allow({ scope: 'pay:see', resource: payroll });
+    assert.equal(await silently({ scope, resource: payroll }), 'consent_required');
+    assert.equal(await silently({ scope: `${scope} pay:see` }), 'consent_required');
+    assert.equal(await silently({ scope: 'pay:see', resource: payroll }), null);
+    await allow({ scope: `${scope} pay:see`, resource: payroll });
+    assert.equal(await silently({ scope, resource: payroll }), null);
+    await allow({ scope, resource: wiki });
+    assert.equal(await silently({ scope, resource: wiki }), null, 'both were shown');
+    assert.equal(await silently({ scope, resource: payroll }), null);
   });
 
   it('C7 the consent page speaks of the resource server it is for', async () => {

@@ -83,7 +83,7 @@ async function rememberConsent(
       version: 0,
       userId: user.userId,
       clientId,
-      ...widened(before, shown, context.config.issuer),
+      ...widened(before, shown, context.config.issuer, await context.registry.resourceServers()),
       grantedAt: at,
     };
     const result = await context.store.commit(

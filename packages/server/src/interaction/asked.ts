@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import type { AskingClient, ScopeModel } from '../pages/index.ts';
-import type { ClientRecord } from '../store/records.ts';
+import type { ClientRecord, ResourceServerRecord } from '../store/records.ts';
 import { serversOfScope } from '../tokens/permissions.ts';
 
 /** The client as pages show it. */
@@ -30,16 +30,33 @@ export function accountName(user: { username: string }): string {
   return user.username;
 }
 
+type Allowed = { scopes: readonly string[]; resources: readonly string[] };
+
 /**
- * What consent covers: what was shown to the user, added to what was allowed before. The issuer itself, which userinfo belongs to, needs no consent beyond that of the scopes.
+ * What consent covers: what was shown to the user, added to what was allowed before. Where the two together would say more than either did, since a scope of one means something at an API of the other
+ * too, only what was shown: for the rest the user is asked again. The issuer itself, which userinfo belongs to, needs no consent beyond that of the scopes. Pure.
  */
 export function widened(
-  before: { scopes: string[]; resources: string[] } | undefined,
-  shown: { scopes: string[]; resources: string[] },
+  before: Allowed | undefined,
+  shown: Allowed,
   issuer: string,
-) {
+  resourceServers: readonly ResourceServerRecord[],
+): { scopes: string[]; resources: string[] } {
+  const kept =
+    before && !reachesFurther(before, shown, resourceServers) && !reachesFurther(shown, before, resourceServers)
+      ? before
+      : undefined;
   return {
-    scopes: [...new Set([...(before?.scopes ?? []), ...shown.scopes])],
-    resources: [...new Set([...(before?.resources ?? []), ...shown.resources, issuer])],
+    scopes: [...new Set([...(kept?.scopes ?? []), ...shown.scopes])],
+    resources: [...new Set([...(kept?.resources ?? []), ...shown.resources, issuer])],
   };
+}
+
+/** Whether a scope that was allowed only with `one` means something at a resource server that was named only with `other`. */
+function reachesFurther(one: Allowed, other: Allowed, resourceServers: readonly ResourceServerRecord[]): boolean {
+  const isNamed = ({ audiences }: ResourceServerRecord, { resources }: Allowed) =>
+    audiences.some((audience) => resources.includes(audience));
+  return resourceServers
+    .filter((server) => isNamed(server, other) && !isNamed(server, one))
+    .some((server) => one.scopes.some((scope) => !other.scopes.includes(scope) && Object.hasOwn(server.scopes, scope)));
 }
