@@ -20,6 +20,9 @@ export const adminScopes = {
 /** A scope of the admin API. */
 export type AdminScope = keyof typeof adminScopes;
 
+/** The id of the admin API among the resource servers. */
+export const adminResourceServerId = 'tessera-admin';
+
 /** The audience of tokens for the admin API. */
 export function adminAudience(issuer: string): string {
   return `${issuer}/admin/api`;
@@ -33,7 +36,7 @@ export function adminAudience(issuer: string): string {
 export function adminResourceServer(issuer: string): ResourceServerRecord {
   const scopes = Object.keys(adminScopes);
   return {
-    resourceServerId: 'tessera-admin',
+    resourceServerId: adminResourceServerId,
     version: 1,
     name: 'Administration of this server',
     audiences: [adminAudience(issuer)],

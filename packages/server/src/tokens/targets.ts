@@ -1,3 +1,4 @@
+import { adminResourceServerId } from '../admin-resource-server.ts';
 import type { Context } from '../context.ts';
 import { printable } from '../http/parameters.ts';
 import { type Refusal, refuse } from '../http/refusal.ts';
@@ -72,7 +73,10 @@ export async function narrowTargets(
   return oneKindOfToken(await serversOf(context, asked.length > 0 ? [...new Set(asked)] : reached));
 }
 
-/** Refuses targets whose resource servers want different kinds of tokens; with HS256 each has a secret, and so a kind, of its own. */
+/**
+ * Refuses targets whose resource servers want different kinds of tokens. With HS256 each has a secret, and so a kind, of its own; and a token for the admin API is for nothing else, since any API that
+ * receives a token could use it at the others it is for. Source: RFC 9700 section 2.3.
+ */
 export function oneKindOfToken(targets: Targets): Targets | Refusal {
   const kinds = new Set(targets.resourceServers.map(kindOfToken));
   return kinds.size <= 1
@@ -85,7 +89,8 @@ export function oneKindOfToken(targets: Targets): Targets | Refusal {
 }
 
 function kindOfToken({ tokenFormat, algorithm, resourceServerId }: ResourceServerRecord): string {
-  return algorithm === 'HS256' ? `${algorithm}/${resourceServerId}` : `${tokenFormat}/${algorithm}`;
+  const isAlone = algorithm === 'HS256' || resourceServerId === adminResourceServerId;
+  return isAlone ? resourceServerId : `${tokenFormat}/${algorithm}`;
 }
 
 /**
