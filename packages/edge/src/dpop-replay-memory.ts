@@ -1,4 +1,5 @@
 import type { Seconds } from '@tessera/protocol';
+import type { RequestFacts } from './request-facts.ts';
 
 const sliceSeconds = 10;
 
@@ -10,6 +11,8 @@ const sliceSeconds = 10;
 export class DpopReplayMemory {
   readonly #capacity: number;
   readonly #slices = new Map<number, Map<string, string>>();
+  /** What each request that still lives has proven, so that it may be judged more than once. */
+  readonly #proven = new WeakMap<object, string>();
   #size = 0;
 
   constructor(options: { capacity: number }) {
@@ -22,14 +25,16 @@ export class DpopReplayMemory {
   }
 
   /**
-   * Remembers a proof until `forgetAt`. `fresh`: not seen before; `replayed`: seen, with the source of the first time; `full`: no room, so it cannot be accepted.
+   * Remembers a proof until `forgetAt`. `fresh`: not seen before, or only with this very request; `replayed`: seen with another, with the source of the first time; `full`: no
+   * room, so it cannot be accepted.
    */
   remember(
     proof: { replayKey: string; forgetAt: Seconds },
-    source: string,
+    request: Pick<RequestFacts, 'source'>,
     now: Seconds,
   ): { verdict: 'fresh' | 'full' } | { verdict: 'replayed'; firstSource: string } {
     this.#forget(now);
+    if (this.#proven.get(request) === proof.replayKey) return { verdict: 'fresh' };
     for (const slice of this.#slices.values()) {
       const firstSource = slice.get(proof.replayKey);
       if (firstSource !== undefined) return { verdict: 'replayed', firstSource };
@@ -37,9 +42,10 @@ export class DpopReplayMemory {
     if (this.#size >= this.#capacity) return { verdict: 'full' };
     const number = Math.floor(proof.forgetAt / sliceSeconds);
     const slice = this.#slices.get(number) ?? new Map<string, string>();
-    slice.set(proof.replayKey, source);
+    slice.set(proof.replayKey, request.source ?? '');
     this.#slices.set(number, slice);
     this.#size++;
+    this.#proven.set(request, proof.replayKey);
     return { verdict: 'fresh' };
   }
 

@@ -2,7 +2,8 @@ import { type Refused, refused } from './verification.ts';
 
 /**
  * What the edge needs to know of a request. The middlewares gather it; a gateway may do so itself. `url` is the full URL as the client wrote it,
- * with its query: a DPoP proof names it. `authorization` and `dpop` hold every value of the header, since a second one must be noticed.
+ * with its query: a DPoP proof names it. `authorization` and `dpop` hold every value of the header, since a second one must be noticed. One object is one request:
+ * where the same is judged twice (for a router, then for a route), its DPoP proof is no replay of itself.
  */
 export type RequestFacts = {
   method: string;

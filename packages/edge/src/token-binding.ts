@@ -71,7 +71,7 @@ async function judgeProof(
       'dpop_nonce_required',
       proof.nonce === undefined ? 'no nonce' : 'the nonce is not one of the last two minutes',
     );
-  const remembered = policy.replayMemory.remember(proof, request.source ?? '', now);
+  const remembered = policy.replayMemory.remember(proof, request, now);
   if (remembered.verdict === 'full') return refused('overloaded', 'the memory of DPoP proofs is full');
   if (remembered.verdict === 'replayed')
     return { ...refused('dpop_replayed', `jti was used before`), firstSource: remembered.firstSource };

@@ -246,6 +246,20 @@ export function middlewareContract(framework: string, startApp: StartApp): void 
       );
     });
 
+    test('a route with a requirement of its own, under a router that is protected too, does not take the proof for a replay', async () => {
+      const url = `${app.url}/v1/nested/reports`;
+      const proven = async (scope: string) => {
+        const accessToken = await issuer.accessToken({ cnf: { jkt: client.jkt }, scope });
+        const dpop = await client.proof({ method: 'GET', url, accessToken, now: issuer.now() });
+        return { authorization: `DPoP ${accessToken}`, dpop };
+      };
+      const sent = await proven('orders:read');
+      assert.equal((await send(app.url, '/v1/nested/reports', sent)).status, 200);
+      await expectRefusal(sent, 401, 'invalid_dpop_proof', 'dpop_replayed', '/v1/nested/reports');
+      const path = '/v1/nested/reports';
+      await expectRefusal(await proven('orders:write'), 403, 'insufficient_scope', 'scope_missing', path);
+    });
+
     test('D9: RFC 9728 metadata is open to anyone, from any origin', async () => {
       const answer = await send(app.url, '/.well-known/oauth-protected-resource');
       assert.equal(answer.status, 200);

@@ -8,6 +8,11 @@ middlewareContract('express', async (edge) => {
   const app = express();
   const nested = Router();
   nested.get('/orders', (request, response) => void response.json(contractBody(authOf(request))));
+  nested.get(
+    '/reports',
+    protect(edge, { scopes: ['orders:read'] }),
+    (request, response) => void response.json(contractBody(authOf(request))),
+  );
   app.use(resourceMetadata(edge));
   app.get('/health', (_request, response) => void response.json({}));
   app.get(

@@ -22,6 +22,9 @@ middlewareContract('fastify', async (edge) => {
     async (nested) => {
       nested.addHook('onRequest', protect(edge));
       nested.get('/orders', async (request) => contractBody(authOf(request)));
+      nested.get('/reports', { onRequest: protect(edge, { scopes: ['orders:read'] }) }, async (request) =>
+        contractBody(authOf(request)),
+      );
     },
     { prefix: '/v1/nested' },
   );

@@ -10,6 +10,9 @@ middlewareContract('hono', async (edge) => {
   const nested = new Hono<ProtectedEnv>();
   nested.use(protect(edge));
   nested.get('/orders', (context) => context.json(contractBody(context.get('auth'))));
+  nested.get('/reports', protect(edge, { scopes: ['orders:read'] }), (context) =>
+    context.json(contractBody(context.get('auth'))),
+  );
   app.use(resourceMetadata(edge));
   app.get('/health', (context) => context.json({}));
   app.get('/orders', protect(edge, { scopes: ['orders:read'] }), (context) =>

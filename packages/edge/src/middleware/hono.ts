@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import type { Edge } from '../create-edge.ts';
 import type { HeaderField, Requirement, VerifiedAccessToken } from '../verification.ts';
 import { type Answer, metadataAnswer, refusalAnswer } from './answers.ts';
-import { pathAndQueryOf, requestUrl } from './request-facts-of.ts';
+import { knownFacts, pathAndQueryOf, requestUrl } from './request-facts-of.ts';
 
 /** What a protected Hono route finds in its context: `c.get('auth')` is the verified token. */
 export type ProtectedEnv = { Variables: { auth: VerifiedAccessToken } };
@@ -17,17 +17,15 @@ export function protect(edge: Edge, requirement: Requirement = {}): MiddlewareHa
     const target = pathAndQueryOf(url);
     const metadata = metadataAnswer(edge, method, target);
     if (metadata) return respond(metadata);
-    const verification = await edge.verifyAccessToken(
-      {
-        method,
-        url: edge.publicUrl === undefined ? url : requestUrl(edge.publicUrl, target),
-        // Fetch joins several headers of one name with commas, which no token or proof has: they are refused as malformed.
-        authorization: valuesOf(raw.headers.get('authorization')),
-        dpop: valuesOf(raw.headers.get('dpop')),
-        ...sourceOf(context.env),
-      },
-      requirement,
-    );
+    const facts = knownFacts(context, {
+      method,
+      url: edge.publicUrl === undefined ? url : requestUrl(edge.publicUrl, target),
+      // Fetch joins several headers of one name with commas, which no token or proof has: they are refused as malformed.
+      authorization: valuesOf(raw.headers.get('authorization')),
+      dpop: valuesOf(raw.headers.get('dpop')),
+      ...sourceOf(context.env),
+    });
+    const verification = await edge.verifyAccessToken(facts, requirement);
     if (!verification.ok) return respond(refusalAnswer(verification));
     context.set('auth', verification.token);
     await next();

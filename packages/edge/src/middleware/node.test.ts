@@ -10,12 +10,14 @@ middlewareContract('node', async (edge) => {
   const read = answerAs(['orders:read']);
   const write = answerAs(['orders:write']);
   const any = answerAs([]);
+  const reports = protect(edge, {}, read);
   const late = protect(slowly(edge), {}, () => assert.fail('handled although it was answered'));
   const server = createServer((request, response) => {
     if (request.url === '/late') {
       setImmediate(() => response.writeHead(504).end());
       late(request, response);
     } else if (request.url === '/health') response.end('{}');
+    else if (request.url === '/v1/nested/reports') reports(request, response);
     else if (!request.url?.startsWith('/orders')) any(request, response);
     else if (request.method === 'POST') write(request, response);
     else read(request, response);

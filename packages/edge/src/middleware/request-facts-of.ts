@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
 import type { RequestFacts } from '../request-facts.ts';
 
 /**
@@ -7,13 +8,26 @@ import type { RequestFacts } from '../request-facts.ts';
  */
 export function requestFactsOf(message: IncomingMessage, target: string, publicUrl: string | undefined): RequestFacts {
   const source = message.socket?.remoteAddress;
-  return {
+  return knownFacts(message, {
     method: message.method ?? 'GET',
     url: requestUrl(publicUrl ?? connectionUrl(message), target),
     authorization: headerValues(message, 'authorization'),
     dpop: headerValues(message, 'dpop'),
     ...(source === undefined ? {} : { source }),
-  };
+  });
+}
+
+const gathered = new WeakMap<object, RequestFacts[]>();
+
+/**
+ * The facts of a request, the same object each time they are gathered: that is how the edge tells a request that passes two `protect`s from one that is replayed.
+ * `request` is what the framework keeps for one request.
+ */
+export function knownFacts(request: object, facts: RequestFacts): RequestFacts {
+  const before = gathered.get(request);
+  const known = before?.find((one) => isDeepStrictEqual(one, facts));
+  if (known === undefined) gathered.set(request, [...(before ?? []), facts]);
+  return known ?? facts;
 }
 
 /**
