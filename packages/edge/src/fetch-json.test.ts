@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { EdgeRequestError, fetchJson, type JsonRequest } from './fetch-json.ts';
-import { metadataUrls } from './issuer-metadata.ts';
+import { IssuerMetadata, metadataUrls } from './issuer-metadata.ts';
 
 let base: string;
 let followed = 0;
@@ -108,4 +108,17 @@ test('RFC 8414 section 3.1: the metadata of an issuer with a path has its well-k
     'https://id.example.com/.well-known/oauth-authorization-server/tenant',
     'https://id.example.com/tenant/.well-known/openid-configuration',
   ]);
+});
+
+test('a metadata document of another issuer is refused with both names', async () => {
+  const metadata = new IssuerMetadata({
+    issuer: 'https://id.example.com/',
+    fetch: async () => Response.json({ issuer: 'https://id.example.com' }),
+    monotonicMs: () => 0,
+    isAllowedUrl: () => true,
+  });
+  await assert.rejects(
+    metadata.get(),
+    /is the metadata of issuer "https:\/\/id.example.com", expected "https:\/\/id.example.com\/"/,
+  );
 });

@@ -60,6 +60,9 @@ export async function fetchJson(request: JsonRequest): Promise<JsonAnswer> {
   }
 }
 
+const refusedCredentials =
+  '; the issuer does not accept the credentials sent: compare clientId and clientSecret with its registration';
+
 /** What the network said, such as ECONNREFUSED or CERT_HAS_EXPIRED: `fetch` hides it in the cause. */
 function because(failure: unknown): string {
   const cause = failure instanceof Error ? failure.cause : undefined;
@@ -77,7 +80,8 @@ async function exchange(request: JsonRequest, signal: AbortSignal): Promise<Json
   });
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new EdgeRequestError('status', `${request.url} answered ${response.status}, expected 200`, {
+    const hint = response.status === 401 && request.headers?.authorization !== undefined ? refusedCredentials : '';
+    throw new EdgeRequestError('status', `${request.url} answered ${response.status}, expected 200${hint}`, {
       status: response.status,
     });
   }

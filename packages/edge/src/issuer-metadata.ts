@@ -83,7 +83,10 @@ export class IssuerMetadata {
     const metadata = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
     // RFC 8414 section 3.3: the issuer inside MUST be the one asked for.
     if (metadata.issuer !== this.#options.issuer)
-      throw new EdgeRequestError('not_json', `${url} is not the metadata of issuer "${this.#options.issuer}"`);
+      throw new EdgeRequestError(
+        'not_json',
+        `${url} is the metadata of issuer ${JSON.stringify(metadata.issuer)?.slice(0, 200)}, expected "${this.#options.issuer}"; set the issuer option exactly as the server names itself, to the last slash`,
+      );
     const endpoints: IssuerEndpoints = {};
     for (const name of ['jwks_uri', 'introspection_endpoint', 'tessera_revocation_feed_endpoint'] as const) {
       const value = metadata[name];

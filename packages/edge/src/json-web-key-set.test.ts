@@ -152,6 +152,7 @@ test('metadata of another issuer, or endpoints over plain http elsewhere, are no
     const token = await at.issuer.accessToken();
     at.issuer.extraMetadata = { issuer: 'https://evil.example.com' };
     assert.equal(await at.reasonOf(token), 'keys_unavailable');
+    assert.match(at.refusals.at(-1)?.detail ?? '', /metadata of issuer "https:\/\/evil.example.com", expected/);
     at.issuer.extraMetadata = { jwks_uri: 'http://evil.example.com/jwks' };
     at.clock.monotonicMs += 1000;
     assert.equal(await at.reasonOf(token), 'keys_unavailable');

@@ -9,10 +9,10 @@ export type JsonWebKeySetOptions = {
   coolDownMs: number;
 };
 
-/** A key looked up: found, or `unknown` (the issuer publishes no such key), `revoked`, `unavailable` (the issuer could not be asked). */
+/** A key looked up: found, or `unknown` (the issuer publishes no such key), `revoked`, `unavailable` (the issuer could not be asked; `detail` says why). */
 export type KeyLookup =
   | { found: VerificationKey }
-  | { found: undefined; because: 'unknown' | 'revoked' | 'unavailable' };
+  | { found: undefined; because: 'unknown' | 'revoked' | 'unavailable'; detail?: string };
 
 const leastMaxAgeMs = 60_000;
 const defaultMaxAgeMs = 300_000;
@@ -41,6 +41,7 @@ export class JsonWebKeySet {
   #fetches = 0;
   #attemptAtMs: number | undefined;
   #lastAttemptFailed = true;
+  #lastFailure: string | undefined;
   #fetchedAtMs: number | undefined;
   #maxAgeMs = defaultMaxAgeMs;
   #inFlight: Promise<void> | undefined;
@@ -76,7 +77,8 @@ export class JsonWebKeySet {
     const fetched = this.#keys.get(name);
     if (fetched) return { found: fetched };
     if (this.#revoked.has(kid)) return { found: undefined, because: 'revoked' };
-    return { found: undefined, because: this.#lastAttemptFailed ? 'unavailable' : 'unknown' };
+    if (!this.#lastAttemptFailed) return { found: undefined, because: 'unknown' };
+    return { found: undefined, because: 'unavailable', ...(this.#lastFailure ? { detail: this.#lastFailure } : {}) };
   }
 
   /** Drops a key for good; answers the numbers of the keys dropped, so that what was verified with them can be forgotten. */
@@ -153,8 +155,9 @@ export class JsonWebKeySet {
       this.#maxAgeMs = maxAgeOf(headers.get('cache-control'));
       this.#fetchedAtMs = this.#options.monotonicMs();
       this.#lastAttemptFailed = false;
-    } catch {
+    } catch (error) {
       this.#lastAttemptFailed = true;
+      this.#lastFailure = error instanceof Error ? error.message : undefined;
     }
   }
 

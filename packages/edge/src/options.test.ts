@@ -13,6 +13,7 @@ const good: EdgeOptions = {
 test('options that cannot work, or would leave the edge silently open, are refused with what to do', () => {
   const cases: [Partial<EdgeOptions>, RegExp][] = [
     [{ audience: '' }, /audience must name this API/],
+    [{ audience: undefined as never }, /audience must name this API/],
     [{ audience: [] }, /audience must name this API/],
     [{ audience: ['', ''] }, /audience must name this API/],
     [{ issuer: 'http://id.example.com' }, /must be https/],

@@ -141,6 +141,8 @@ function judgePolicy(policy: StalePolicy | undefined): void {
 
 /** The audiences as a list. */
 export function audiencesOf({ audience }: EdgeOptions): readonly string[] {
+  // An environment variable that is not set.
+  if (audience === undefined) return [];
   return (typeof audience === 'string' ? [audience] : audience).filter((one) => one !== '');
 }
 

@@ -71,13 +71,16 @@ async function verify(
     return { err: 'invalid_request', description: `typ is not ${type}, or crit is present` };
   if (kid === undefined || !isSignatureAlgorithm(alg))
     return { err: 'invalid_key', description: 'no kid, or alg is not allowed' };
-  const { found, ...lookup } = await keys.find(kid, alg, feedCoolDownMs);
-  if (!found) {
-    if ('because' in lookup && lookup.because === 'unavailable')
-      throw new EdgeRequestError('unreachable', 'the keys that signed the feed could not be fetched');
+  const lookup = await keys.find(kid, alg, feedCoolDownMs);
+  if (!lookup.found) {
+    if (lookup.because === 'unavailable')
+      throw new EdgeRequestError(
+        'unreachable',
+        `the keys that signed the feed could not be fetched: ${lookup.detail ?? 'no answer'}`,
+      );
     return { err: 'invalid_key', description: 'the key is unknown or revoked' };
   }
-  if (!verifySignature(found, token, decoded.signature))
+  if (!verifySignature(lookup.found, token, decoded.signature))
     return { err: 'authentication_failed', description: 'the signature is wrong' };
   if (decoded.payload.iss !== issuer) return { err: 'invalid_issuer', description: 'iss is not the issuer' };
   return { payload: decoded.payload, kid };

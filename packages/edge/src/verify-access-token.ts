@@ -97,7 +97,10 @@ async function judgeSignature(
   let key = keys.peek(kid, alg);
   if (!key) {
     const lookup = await keys.find(kid, alg);
-    if (!lookup.found) return refused(keyReasons[lookup.because], `kid is ${quote(kid)}, alg ${alg}`);
+    if (!lookup.found) {
+      const why = lookup.detail === undefined ? '' : `: ${lookup.detail}`;
+      return refused(keyReasons[lookup.because], `kid is ${quote(kid)}, alg ${alg}${why}`);
+    }
     key = lookup.found;
   }
   if (remembered.has(token, key.number)) return undefined;
