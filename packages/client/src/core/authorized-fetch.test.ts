@@ -149,3 +149,25 @@ test('a network failure at the API is what fetch throws, and no reason to refres
   await assert.rejects(client.fetch('http://127.0.0.1:9/'), TypeError);
   assert.equal(server.count('/token', 'refresh_token'), 0);
 });
+
+test('a call that is aborted ends at once, also while its token is refreshed, and the refresh helps the next', async (t) => {
+  const { client, server } = await makeSignedInStage(t);
+  server.expireAccessTokens();
+  const held = server.holdToken();
+  const abort = new AbortController();
+  const call = client.fetch(`${server.origin}/api`, { signal: abort.signal });
+  await held.isAsked();
+  abort.abort(new Error('the user left'));
+  await assert.rejects(call, /the user left/);
+  held.release();
+  assert.equal((await client.fetch(`${server.origin}/api`)).status, 200);
+  assert.equal(server.count('/token', 'refresh_token'), 1);
+});
+
+test('a call that was aborted before it began asks nobody', async (t) => {
+  const { client, server, pass } = await makeSignedInStage(t);
+  pass(5000);
+  await assert.rejects(client.fetch(`${server.origin}/api`, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  assert.equal(server.count('/token', 'refresh_token'), 0);
+  assert.equal(server.count('/api'), 0);
+});

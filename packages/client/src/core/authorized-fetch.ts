@@ -16,7 +16,8 @@ export type Authorizer = {
 
 /**
  * Sends a request with the access token, and again where `decideResend` says that helps. A body that is a stream is sent once; if it is asked for again,
- * nonce and token are made ready and `body_not_replayable` is thrown. The body of a `Request` is buffered while the answer is awaited.
+ * nonce and token are made ready and `body_not_replayable` is thrown. The body of a `Request` is buffered while the answer is awaited. An aborted `signal` ends the call at once,
+ * also while a refresh is under way; the refresh goes on for whoever comes next.
  */
 export async function authorizedFetch(
   authorizer: Authorizer,
@@ -28,8 +29,11 @@ export async function authorizedFetch(
   const isStream = init.body instanceof ReadableStream;
   const url = new URL(original.url);
   const tried = { nonce: 0, clock: 0, refresh: 0 };
+  const { signal } = original;
   for (;;) {
-    const { headers, accessToken, nonce } = await authorizer.authorize(original.method, url);
+    const { headers, accessToken, nonce } = await unlessAborted(signal, () =>
+      authorizer.authorize(original.method, url),
+    );
     const request = isStream || original.body === null ? original : original.clone();
     const response = await fetch(withHeaders(request, headers));
     authorizer.rememberNonce(url, response.headers.get('dpop-nonce'));
@@ -38,8 +42,10 @@ export async function authorizedFetch(
     const resend = decideResend({ status: response.status, header, sentNonce: nonce, isBound }, tried);
     if (resend === 'nothing') return response;
     tried[resend]++;
-    if (resend === 'clock' && !(await authorizer.correctClock(accessToken))) return response;
-    if (resend === 'refresh' && !(await hasReplacedToken(authorizer, accessToken))) return response;
+    if (resend === 'clock' && !(await unlessAborted(signal, () => authorizer.correctClock(accessToken))))
+      return response;
+    if (resend === 'refresh' && !(await unlessAborted(signal, () => hasReplacedToken(authorizer, accessToken))))
+      return response;
     await response.body?.cancel();
     if (isStream) throw bodyNotReplayable(url);
   }
@@ -53,8 +59,23 @@ export function bodyNotReplayable(url: URL): TesseraClientError {
   );
 }
 
+/** What the work gives, or the signal's reason as soon as it is aborted. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 /** Gets a new token. Where the server refuses for its own reasons, the API's refusal is the better answer for the app. */
-async function hasReplacedToken(authorizer: Authorizer, wanting: string): Promise<boolean> {
+export async function hasReplacedToken(
+  authorizer: Pick<Authorizer, 'replaceAccessToken'>,
+  wanting: string,
+): Promise<boolean> {
   try {
     await authorizer.replaceAccessToken(wanting);
     return true;

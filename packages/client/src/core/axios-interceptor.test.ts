@@ -58,3 +58,34 @@ test('axios: the interceptors can be taken out again', async (t) => {
   await assert.rejects(axios.request({ url: '/api' }), { message: 'Request failed with status code 401' });
   assert.equal(server.last('/api')?.headers.authorization, undefined);
 });
+
+test('axios: where the app takes every status for an answer, a 401 is repeated all the same', async (t) => {
+  const { client, server } = await makeSignedInStage(t);
+  const axios = axiosLibrary.create({ baseURL: server.origin, validateStatus: () => true });
+  createAxiosInterceptor(client, axios);
+  server.expireAccessTokens();
+  assert.equal((await axios.request({ url: '/api' })).status, 200);
+  server.apiAnswers = Array.from({ length: 9 }, () => ({ status: 401, challenge: 'DPoP error="invalid_token"' }));
+  assert.equal((await axios.request({ url: '/api' })).status, 401);
+  assert.equal(server.count('/api'), 4);
+});
+
+test('axios: the nonce of a good answer is used for the next request', async (t) => {
+  const { client, server } = await makeSignedInStage(t);
+  const axios = makeAxios(server.origin);
+  createAxiosInterceptor(client, axios);
+  server.apiAnswers = [{ status: 200, nonce: 'n1' }];
+  await axios.request({ url: '/api' });
+  server.apiNonce = 'n1';
+  assert.equal((await axios.request({ url: '/api' })).status, 200);
+  assert.equal(server.count('/api'), 2, 'nothing was sent twice');
+});
+
+test('axios: where the server refuses to refresh for reasons of its own, the answer of the API surfaces', async (t) => {
+  const { client, server } = await makeSignedInStage(t);
+  const axios = makeAxios(server.origin);
+  createAxiosInterceptor(client, axios);
+  server.apiAnswers = [{ status: 401, challenge: 'DPoP error="invalid_token"' }];
+  server.failures = ['invalid_client'];
+  await assert.rejects(axios.request({ url: '/api' }), { message: 'Request failed with status code 401' });
+});
