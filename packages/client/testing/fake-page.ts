@@ -7,6 +7,8 @@ export type FakePage = Page & {
   stored: Map<string, string>;
   /** Loads an address, as a redirect does. */
   show(href: string): void;
+  /** Shows the page again as it was left, as going back does. */
+  showAgain(): void;
   /** Makes sessionStorage throw, as browsers do where the user blocked it. */
   block(): void;
 };
@@ -16,6 +18,7 @@ export function makeFakePage(address: string): FakePage {
   let isBlocked = false;
   const stored = new Map<string, string>();
   const left: string[] = [];
+  const onShownAgain = new Set<() => void>();
   const tabStorage = {
     get length() {
       return stored.size;
@@ -39,6 +42,13 @@ export function makeFakePage(address: string): FakePage {
     },
     show: (place) => {
       href = place;
+    },
+    onShownAgain: (listener) => {
+      onShownAgain.add(listener);
+      return () => onShownAgain.delete(listener);
+    },
+    showAgain: () => {
+      for (const listener of onShownAgain) listener();
     },
     block: () => {
       isBlocked = true;

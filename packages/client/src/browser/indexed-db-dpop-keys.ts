@@ -18,12 +18,10 @@ export function indexedDbDpopKeys(now: () => Seconds): DpopKeys {
     async load(keyId) {
       const known = loaded.get(keyId);
       if (known !== undefined) return known;
-      const found = await inStore('readwrite', async (store) => {
-        const stored = await result<StoredKey | undefined>(store.get(keyId));
-        if (stored !== undefined) await result(store.put({ ...stored, usedAt: now() }));
-        return stored;
-      });
+      const found = await inStore('readonly', (store) => result<StoredKey | undefined>(store.get(keyId)));
       if (found === undefined) return undefined;
+      // Where the disk is full the key can still be used; only the day of its last use is not noted.
+      await inStore('readwrite', (store) => noteUse(store, keyId, now())).catch(() => undefined);
       const key = { publicKey: found.publicKey, privateKey: found.privateKey };
       loaded.set(keyId, key);
       return key;
@@ -42,6 +40,11 @@ export function indexedDbDpopKeys(now: () => Seconds): DpopKeys {
   };
 }
 
+async function noteUse(store: IDBObjectStore, keyId: string, usedAt: Seconds): Promise<void> {
+  const stored = await result<StoredKey | undefined>(store.get(keyId));
+  if (stored !== undefined) await result(store.put({ ...stored, usedAt }));
+}
+
 async function dropIdleKeys(store: IDBObjectStore, before: Seconds): Promise<void> {
   const keys = await result<StoredKey[]>(store.getAll());
   for (const { keyId } of keys.filter(({ usedAt }) => usedAt < before)) await result(store.delete(keyId));
@@ -58,6 +61,8 @@ async function inStore<T>(mode: IDBTransactionMode, work: (store: IDBObjectStore
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error);
     });
+    // Work that fails is the failure to tell; that its transaction is aborted then is no error of the page's.
+    completed.catch(() => undefined);
     const value = await work(transaction.objectStore(storeName));
     await completed;
     return value;

@@ -277,3 +277,47 @@ test('B14: signing out of the whole browser goes to the server and comes back', 
   assert.ok(server.last('/end-session')?.query.has('id_token_hint'));
   assert.equal([...server.grants.values()][0]?.ended, true);
 });
+
+test('B14: on a full disk whoever is signed in stays so over a reload', { skip }, async (t) => {
+  const { server, context, url } = await makeStage(t);
+  const page = await openPage(context, url('local'));
+  await signIn(page);
+  // What a browser does with a write when the disk is full: it aborts the transaction.
+  await page.addInitScript(() => {
+    const { put } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = function (...given) {
+      const request = put.apply(this, given);
+      this.transaction.abort();
+      return request;
+    };
+  });
+  const failures: Error[] = [];
+  page.on('pageerror', (error) => failures.push(error));
+  await page.reload();
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived !== undefined);
+  assert.match(await callApi(page, `${server.origin}/api`), /^200 /);
+  assert.deepEqual(failures, []);
+});
+
+test('a page that is shown again from memory asks for the sign-in anew', { skip }, async (t) => {
+  const { server, context, url } = await makeStage(t);
+  const page = await openPage(context, url());
+  const call = () => page.evaluate((address) => tessera.client.fetch(address).catch(() => 'refused'), server.origin);
+  await call();
+  await call();
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await call();
+  assert.deepEqual(await page.evaluate(() => tessera.required), ['sign_in_required', 'sign_in_required']);
+});
+
+test('a Content-Security-Policy that forbids the issuer is among the reasons an error names', { skip }, async (t) => {
+  const { context, url } = await makeStage(t);
+  await context.route('**/issuer=*', async (route) => {
+    const response = await route.fetch();
+    const policy = "default-src 'none'; script-src 'self'; require-trusted-types-for 'script'";
+    await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } });
+  });
+  const page = await openPage(context, url());
+  const message = await page.evaluate(() => tessera.client.signIn().catch((error) => `${error.code} ${error.message}`));
+  assert.match(String(message), /^network no answer from .*CORS.*Content-Security-Policy/);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { eventually } from '../../../../tests/eventually.ts';
 import { TestAuthorizationServer } from '../../testing/authorization-server.ts';
 import { makeFakePage } from '../../testing/fake-page.ts';
 import { memoryDpopKeys, memoryStorage } from '../core/index.ts';
@@ -277,4 +278,120 @@ test('a blocked sessionStorage is told before the user is sent away', async (t) 
 test('B16: an issuer over plain http is refused at once', () => {
   const options = { client_id: 'web', redirect_uri: '/callback', page: makeFakePage('https://app.example/') };
   assert.throws(() => createTesseraClient({ issuer: 'http://auth.example.com', ...options }), { code: 'insecure_url' });
+});
+
+test('whoever goes back instead of signing in is sent again at the next call, and nobody who signed out is', async (t) => {
+  const { client, page, server, follow } = await open(t);
+  const api = `${server.origin}/api`;
+  let required = 0;
+  client.onSignInRequired(() => {
+    required++;
+    void client.signIn();
+  });
+  await assert.rejects(client.fetch(api), { code: 'sign_in_required' });
+  await assert.rejects(client.fetch(api), { code: 'sign_in_required' });
+  assert.equal(required, 1);
+  page.showAgain();
+  await assert.rejects(client.fetch(api), { code: 'sign_in_required' });
+  assert.equal(required, 2);
+  await eventually(() => page.left.length === 2);
+  await follow();
+  await client.handleRedirect();
+  await client.signOut();
+  page.showAgain();
+  await assert.rejects(client.fetch(api), { code: 'sign_in_required' });
+  assert.equal(required, 2);
+});
+
+test('a sign-in that could not be begun is begun anew at the next call', async (t) => {
+  const { client, page, server } = await open(t, { retry: { attempts: 1 } });
+  const failures: unknown[] = [];
+  client.onSignInRequired(() => void client.signIn().catch((error) => failures.push(error.code)));
+  server.metadata = { jwks_uri: 'nonsense' };
+  await assert.rejects(client.fetch(`${server.origin}/api`), { code: 'sign_in_required' });
+  await eventually(() => failures.length === 1);
+  server.metadata = {};
+  await assert.rejects(client.fetch(`${server.origin}/api`), { code: 'sign_in_required' });
+  await eventually(() => page.left.length === 1);
+});
+
+test('a page that is shown again tells that other tabs may have changed the sign-in', async (t) => {
+  const { client, page } = await open(t, { storage: { ...memoryStorage(), reach: 'browser' } });
+  const changes: string[] = [];
+  client.onChange(({ reason }) => changes.push(reason));
+  page.showAgain();
+  assert.deepEqual(changes, ['elsewhere']);
+  client.close();
+  page.showAgain();
+  assert.deepEqual(changes, ['elsewhere']);
+});
+
+test('a second sign-in after one that was cancelled leads to where the first began', async (t) => {
+  const { client, page, server, follow } = await open(t);
+  await client.signIn();
+  server.responseParameters = { code: undefined, error: 'access_denied' };
+  await follow();
+  await assert.rejects(client.handleRedirect(), { error: 'access_denied' });
+  server.responseParameters = {};
+  await client.signIn();
+  await follow();
+  await client.handleRedirect();
+  assert.equal(page.href(), 'https://app.example/orders?page=2#row-7');
+});
+
+test('an app whose router uses the hash comes back to its place, though the callback is its one address', async (t) => {
+  const { client, page, follow } = await open(t, { redirect_uri: '/' }, 'https://app.example/#/orders/7');
+  await client.signIn();
+  await follow();
+  await client.handleRedirect();
+  assert.equal(page.href(), 'https://app.example/#/orders/7');
+});
+
+test('while a slow router has not shown the place yet, a second call finds no answer, and no code stands in the address', async (t) => {
+  const { client, page, follow } = await open(t, { showPlace: () => undefined });
+  await client.signIn();
+  await follow();
+  await client.handleRedirect();
+  assert.equal(page.href(), 'https://app.example/callback');
+  assert.deepEqual(await client.handleRedirect(), { kind: 'none' });
+});
+
+test('a web server that adds a slash to the callback does not hide the answer', async (t) => {
+  const { client, page, follow } = await open(t);
+  await client.signIn();
+  await follow();
+  page.show(page.href().replace('/callback?', '/callback/?'));
+  assert.equal((await client.handleRedirect()).kind, 'signed_in');
+});
+
+test('B16: a page over plain http is told at once that nobody can come back to it', () => {
+  const options = { client_id: 'web', issuer: 'https://auth.example.com' };
+  const page = makeFakePage('http://192.168.1.5/');
+  assert.throws(() => createTesseraClient({ ...options, redirect_uri: '/callback', page }), {
+    code: 'insecure_url',
+    message: /^redirect_uri must be https/,
+  });
+});
+
+test('a frame without an origin may have a client, whose redirects are whole URLs', () => {
+  const options = { client_id: 'web', issuer: 'https://auth.example.com', page: makeFakePage('about:srcdoc') };
+  createTesseraClient({ ...options, redirect_uri: 'https://app.example/callback' }).close();
+  assert.throws(
+    () => createTesseraClient({ ...options, redirect_uri: '/callback' }),
+    /redirect_uri must be a whole URL/,
+  );
+});
+
+test('on a server, where there is no window, the error says what to use', () => {
+  const options = { client_id: 'web', issuer: 'https://auth.example.com', redirect_uri: '/callback' };
+  assert.throws(() => createTesseraClient(options), { code: 'unsupported_environment', message: /TokenClient/ });
+});
+
+test('where site data is blocked and BroadcastChannel throws, the client runs without it', (t) => {
+  t.mock.method(globalThis, 'BroadcastChannel', () => {
+    throw new DOMException('The operation is insecure.', 'SecurityError');
+  });
+  const storage = { ...memoryStorage(), reach: 'browser' as const };
+  const options = { client_id: 'web', issuer: 'https://auth.example.com', redirect_uri: '/callback', storage };
+  createTesseraClient({ ...options, page: makeFakePage('https://app.example/') }).close();
 });

@@ -10,6 +10,7 @@ import {
   type UserClaims,
 } from '../core/index.ts';
 import { systemRuntime } from '../core/runtime.ts';
+import { parseRedirectUri } from '../core/secure-url.ts';
 import { indexedDbDpopKeys } from './indexed-db-dpop-keys.ts';
 import { type Page, windowPage } from './page.ts';
 import { RedirectTraces, type SignInTrace } from './redirect-traces.ts';
@@ -73,14 +74,18 @@ export class TesseraClient extends TokenClient {
   readonly #channel: TabChannel | undefined;
   #redirect: Promise<RedirectResult> | undefined;
   #isClosed = false;
+  /** Where the user was before a sign-in that failed on this page: the next one leads back there. */
+  #placeBeforeFailure: string | undefined;
+  readonly #stopListening: (() => void) | undefined;
 
   constructor(options: TesseraClientOptions) {
     const page = options.page ?? windowPage();
     super(withBrowserDefaults(options, page));
     this.#page = page;
-    this.#redirectUri = new URL(options.redirect_uri, page.href());
+    this.#redirectUri = redirectTo(options.redirect_uri, 'redirect_uri', page);
     const afterLogout = options.post_logout_redirect_uri;
-    this.#postLogoutRedirectUri = afterLogout === undefined ? undefined : new URL(afterLogout, page.href());
+    this.#postLogoutRedirectUri =
+      afterLogout === undefined ? undefined : redirectTo(afterLogout, 'post_logout_redirect_uri', page);
     this.#showPlace = options.showPlace ?? ((returnTo) => page.replaceAddress(returnTo));
     this.#traces = new RedirectTraces(page, this.name, () => this.context.runtime.now());
     if (this.storage.reach === 'browser') {
@@ -88,6 +93,7 @@ export class TesseraClient extends TokenClient {
       this.onChange(({ reason }) => reason !== 'elsewhere' && this.#channel?.announce());
     }
     globalThis.addEventListener?.('online', this.#settle);
+    this.#stopListening = page.onShownAgain?.(() => this.#catchUp());
     if (this.storage.reach !== 'page') this.#settle();
   }
 
@@ -97,9 +103,14 @@ export class TesseraClient extends TokenClient {
    */
   async signIn({ returnTo, ...parameters }: SignInOptions = {}): Promise<void> {
     const place = this.#placeHere(returnTo ?? this.#currentPlace());
-    const { url, pending } = await this.createAuthorizationRequest(this.#redirectUri.href, parameters);
-    this.#traces.keep(pending.state, { kind: 'sign_in', pending, returnTo: place });
-    this.#page.assign(url.href);
+    try {
+      const { url, pending } = await this.createAuthorizationRequest(this.#redirectUri.href, parameters);
+      this.#traces.keep(pending.state, { kind: 'sign_in', pending, returnTo: place });
+      this.#page.assign(url.href);
+    } catch (error) {
+      this.announceSignInAgain();
+      throw error;
+    }
   }
 
   /**
@@ -133,6 +144,7 @@ export class TesseraClient extends TokenClient {
   close(): void {
     this.#isClosed = true;
     this.#channel?.close();
+    this.#stopListening?.();
     globalThis.removeEventListener?.('online', this.#settle);
   }
 
@@ -159,14 +171,17 @@ export class TesseraClient extends TokenClient {
       if (signIn === undefined) {
         throw new TesseraClientError(
           'state_mismatch',
-          'this tab has begun no sign-in with that state, or it was answered already',
+          'this tab has begun no sign-in with that state, or it was answered already: expected an answer to signIn() of this tab, and only one client on the page',
         );
       }
       await this.redeemAuthorizationResponse(signIn.pending, address.searchParams);
     } catch (error) {
-      this.#page.replaceAddress(withoutResponse(address));
+      this.#page.replaceAddress(withoutResponse(address).href);
+      this.#placeBeforeFailure = signIn?.returnTo;
       throw isClientError(error) ? withReturnTo(error, signIn?.returnTo) : error;
     }
+    // A router may take its time to show the place; until then nobody must find the spent code in the address.
+    this.#page.replaceAddress(withoutResponse(address).href);
     this.#showPlace(signIn.returnTo);
     return { kind: 'signed_in', returnTo: signIn.returnTo, user: await this.getUser() };
   }
@@ -216,8 +231,17 @@ export class TesseraClient extends TokenClient {
 
   #currentPlace(): string {
     const address = new URL(this.#page.href());
-    // Coming back to the callback's address would show an empty page.
-    return isSamePlace(address, this.#redirectUri) ? '/' : address.href;
+    if (!isSamePlace(address, this.#redirectUri)) return address.href;
+    if (this.#placeBeforeFailure !== undefined) return this.#placeBeforeFailure;
+    // Coming back to the callback's address would show an empty page, unless it says more, as that of an app whose router uses the hash.
+    const here = withoutResponse(address);
+    return here.search === withoutResponse(this.#redirectUri).search && here.hash === '' ? '/' : here.href;
+  }
+
+  /** The page was left, kept as it was, and is shown again: a sign-in it was left for was given up, and what other tabs said meanwhile was not heard. */
+  #catchUp(): void {
+    this.announceSignInAgain();
+    if (this.#channel !== undefined) this.announceElsewhere();
   }
 
   /** The place as a path on this origin. Anything else would let a crafted link send people elsewhere after they signed in. */
@@ -238,21 +262,35 @@ function withBrowserDefaults(options: TesseraClientOptions, page: Page): TokenCl
     ...options,
     storage,
     runtime,
-    apiOrigins: [new URL(page.href()).origin, ...(options.apiOrigins ?? [])],
+    apiOrigins: [...originOf(page), ...(options.apiOrigins ?? [])],
     dpopKeys: options.dpopKeys ?? (storage.reach === 'page' ? undefined : indexedDbDpopKeys(() => runtime.now())),
     exclusively:
       options.exclusively ?? (isShared ? webLock(`tessera:${options.issuer}:${options.client_id}:refresh`) : undefined),
   };
 }
 
-function isSamePlace(address: URL, expected: URL | undefined): boolean {
-  return expected !== undefined && address.origin === expected.origin && address.pathname === expected.pathname;
+/** The page's origin, if it has one: a sandboxed frame, or a file, does not. */
+function originOf(page: Page): string[] {
+  const { origin } = new URL(page.href());
+  return origin === 'null' ? [] : [origin];
 }
 
-function withoutResponse(address: URL): string {
+function redirectTo(address: string, what: string, page: Page): URL {
+  if (!URL.canParse(address, page.href()))
+    throw new TypeError(`${what} must be a whole URL here, since the page has no address it could be relative to`);
+  return parseRedirectUri(new URL(address, page.href()).href, what);
+}
+
+/** Web servers that serve folders add a slash to the path of the callback, or take it away. */
+function isSamePlace(address: URL, expected: URL | undefined): boolean {
+  const pathOf = ({ pathname }: URL) => pathname.replace(/\/$/, '');
+  return expected !== undefined && address.origin === expected.origin && pathOf(address) === pathOf(expected);
+}
+
+function withoutResponse(address: URL): URL {
   const cleaned = new URL(address);
   for (const name of responseParameters) cleaned.searchParams.delete(name);
-  return cleaned.href;
+  return cleaned;
 }
 
 function withReturnTo(error: TesseraClientError, returnTo: string | undefined): TesseraClientError {

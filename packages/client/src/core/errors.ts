@@ -16,7 +16,8 @@ export const errorCodes = {
   },
   network: {
     means: 'No answer came, after every retry: offline, a lost connection or a time limit. Nobody was signed out.',
-    remedy: 'Try again when online; the same refresh token stays good.',
+    remedy:
+      "Try again when online; the same refresh token stays good. If it never works in a browser, its console tells why: the server does not know the page's origin (CORS; no redirect_uri of the client lies there), or a Content-Security-Policy lacks the issuer in connect-src.",
   },
   server_unavailable: {
     means: 'The server answered, but only that it cannot answer now (429 or 5xx). Nobody was signed out.',
@@ -80,8 +81,10 @@ export const errorCodes = {
     remedy: 'Use https. Plain http is accepted only for localhost, 127.0.0.1 and [::1].',
   },
   unsupported_environment: {
-    means: 'WebCrypto is missing: the page is not a secure context, or the runtime is too old.',
-    remedy: 'Serve the page over https or from localhost; on servers use Node 20 or later.',
+    means:
+      'WebCrypto or the window is missing: the page is not a secure context, the runtime is too old, or the browser client was made on a server.',
+    remedy:
+      'Serve the page over https or from localhost; on servers use Node 20 or later and TokenClient, not the browser client.',
   },
 } as const satisfies Record<string, { means: string; remedy: string }>;
 

@@ -57,13 +57,45 @@ export function completeFetch(runtime: ClientRuntime): (input: string, init?: Re
     try {
       const response = await runtime.fetch(input, init);
       // A redirected token request would carry secrets to an address nobody checked; browsers show such a response as status 0.
-      if (response.type === 'opaqueredirect' || response.status === 0) return Response.json({}, { status: 400 });
+      if (isRedirect(response)) throw redirected(input);
       const body = await response.arrayBuffer();
       return new Response(body.byteLength === 0 ? null : body, { status: response.status, headers: response.headers });
     } catch (cause) {
-      throw new TesseraClientError('network', `no answer from ${new URL(input).origin}`, { cause });
+      if (isClientError(cause)) throw cause;
+      throw new TesseraClientError('network', `no answer from ${new URL(input).origin}${browserHint()}`, { cause });
     }
   };
+}
+
+/**
+ * Throws `invalid_response` for an answer that is no JSON and no challenge: not the server gave it, but something in front of it, or another address. `what` names what was
+ * asked for.
+ */
+export function assertJson(response: Response, what: string): void {
+  const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'no content type';
+  if (/[/+]json$/.test(type) || response.headers.has('www-authenticate')) return;
+  throw new TesseraClientError(
+    'invalid_response',
+    `${what}: expected JSON, got status ${response.status} with ${type.slice(0, 100)}; check the issuer option, and what may answer in the server's place (a proxy, the sign-in page of a network)`,
+  );
+}
+
+function isRedirect({ type, status, headers }: Response): boolean {
+  return type === 'opaqueredirect' || status === 0 || (status >= 300 && status < 400 && headers.has('location'));
+}
+
+function redirected(input: string): TesseraClientError {
+  const { origin, pathname } = new URL(input);
+  return new TesseraClientError(
+    'invalid_response',
+    `${origin}${pathname} answered with a redirect, expected the answer itself; check the issuer option (http or https, with or without www), and whether a proxy asks for a sign-in of its own`,
+  );
+}
+
+/** A page is not told why it got no answer. Where the browser thinks it is online, there are two more reasons than the network. */
+function browserHint(): string {
+  if (globalThis.window === undefined || globalThis.navigator?.onLine === false) return '';
+  return "; if the network is there, the server does not know this page's origin (CORS: no redirect_uri of the client lies there), or this page's Content-Security-Policy (connect-src) forbids it";
 }
 
 async function sendOnce(

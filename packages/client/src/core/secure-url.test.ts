@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isSecureUrl, parseSecureUrl } from './secure-url.ts';
+import { isSecureUrl, parseRedirectUri, parseSecureUrl } from './secure-url.ts';
 
 const cases: [url: string, secure: boolean][] = [
   ['https://auth.example.com', true],
@@ -29,4 +29,17 @@ for (const [url, secure] of cases) {
 
 test('an address that is none is a mistake of the caller', () => {
   assert.throws(() => parseSecureUrl('auth.example.com', 'issuer'), TypeError);
+});
+
+test('RFC 8252 section 7.1: a native app comes back by a scheme of its own, which holds a dot', () => {
+  assert.equal(parseRedirectUri('com.example.app:/callback', 'redirect_uri').href, 'com.example.app:/callback');
+  for (const uri of ['myapp:/callback', 'javascript:alert(1)', 'data:text/html,x', 'http://com.example.app/callback'])
+    assert.throws(() => parseRedirectUri(uri, 'redirect_uri'), { code: 'insecure_url' });
+});
+
+test('a message shows what was given, without what may be secret in it', () => {
+  assert.throws(
+    () => parseSecureUrl('auth.example.com?a=b', 'issuer'),
+    /issuer must be a whole URL .* got "auth.example.com"$/,
+  );
 });

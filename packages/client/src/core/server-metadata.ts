@@ -1,7 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { isClientError, TesseraClientError } from './errors.ts';
 import { oauthRequestOptions } from './oauth-options.ts';
-import { type RetryPolicy, requestPatiently } from './patient-request.ts';
+import { assertJson, type RetryPolicy, requestPatiently } from './patient-request.ts';
 import type { ClientRuntime } from './runtime.ts';
 import { parseSecureUrl } from './secure-url.ts';
 
@@ -21,6 +21,7 @@ export async function discoverServer(context: {
   const response = await requestPatiently(context.runtime, context.retry, (signal) =>
     oauth.discoveryRequest(context.issuer, oauthRequestOptions(context.runtime, signal)),
   );
+  assertJson(response, `the metadata of ${context.issuer.href}`);
   const server = await oauth.processDiscoveryResponse(context.issuer, response).catch((error: unknown) => {
     if (isClientError(error)) throw error;
     const reason = error instanceof Error ? error.message : 'unknown failure';

@@ -18,7 +18,7 @@ import { createProtocolContext, type ProtocolContext } from './protocol-context.
 import { redeemRefreshToken } from './refresh-grant.ts';
 import { systemRuntime } from './runtime.ts';
 import type { Seconds } from './seconds.ts';
-import { parseSecureUrl } from './secure-url.ts';
+import { parseRedirectUri, parseSecureUrl } from './secure-url.ts';
 import { guard, StoredTokens } from './stored-tokens.ts';
 import type { Exclusively, TokenClientOptions } from './token-client-options.ts';
 import { isDueForRefresh, type TokenSet, type UserClaims, userOf } from './token-set.ts';
@@ -59,6 +59,7 @@ export class TokenClient {
   readonly #apiOrigins: ApiOrigins;
   #renewal: Promise<TokenSet> | undefined;
   #isSignInAnnounced = false;
+  #isSignedOutHere = false;
   #endedAccessToken: string | undefined;
   #noEarlyRefreshBefore: Seconds = 0;
   #clockIsRightUntil: Seconds = 0;
@@ -180,6 +181,7 @@ export class TokenClient {
   async signOut(): Promise<SignOutResult> {
     const tokens = await this.getTokens();
     this.#isSignInAnnounced = true;
+    this.#isSignedOutHere = true;
     await this.#forget(tokens);
     this.#changes.tell({ reason: 'signed_out' });
     if (tokens === undefined) return { revocation: 'none' };
@@ -203,7 +205,7 @@ export class TokenClient {
 
   /**
    * Calls the listener when a token is needed and only signing in can give one: exactly once per lost sign-in, however many calls fail of it, and not after
-   * `signOut()` here. Typical: `client.onSignInRequired(() => client.signIn())`. `error.code` tells why.
+   * `signOut()` here; in a browser once more when the sign-in begun for it could not be begun, or was given up by going back. Typical: `client.onSignInRequired(() => client.signIn())`. `error.code` tells why.
    */
   onSignInRequired(listener: (error: TesseraClientError) => void): () => void {
     return this.#signInRequired.add(listener);
@@ -214,7 +216,7 @@ export class TokenClient {
     redirect_uri: string,
     parameters: AuthorizationParameters = {},
   ): Promise<AuthorizationRequest> {
-    parseSecureUrl(redirect_uri, 'redirect_uri');
+    parseRedirectUri(redirect_uri, 'redirect_uri');
     const scope = parameters.scope ?? this.options.scope;
     const resource = parameters.resource ?? this.options.resource;
     return createAuthorizationRequest(this.context, redirect_uri, { ...parameters, scope, resource });
@@ -229,8 +231,14 @@ export class TokenClient {
     await this.#tokens.write(tokens);
     if (before?.keyId !== undefined) await this.#forgetKey(before.keyId);
     this.#isSignInAnnounced = false;
+    this.#isSignedOutHere = false;
     this.#changes.tell({ reason: 'signed_in' });
     return tokens;
+  }
+
+  /** Lets listeners hear once more that a sign-in is missing, when next a token is needed: the one they began came to nothing. Not after `signOut()` here. */
+  protected announceSignInAgain(): void {
+    if (!this.#isSignedOutHere) this.#isSignInAnnounced = false;
   }
 
   /** Tells listeners of a change another tab made. */
@@ -270,6 +278,7 @@ export class TokenClient {
     // A slow adapter may still return what was removed while it read; that is no new sign-in.
     if (tokens === undefined || tokens.access_token === this.#endedAccessToken) return undefined;
     this.#isSignInAnnounced = false;
+    this.#isSignedOutHere = false;
     return tokens;
   }
 

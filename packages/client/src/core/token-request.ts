@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { createDpopProof } from './dpop-proof.ts';
 import { isClientError, TesseraClientError } from './errors.ts';
 import { oauthRequestOptions } from './oauth-options.ts';
-import { requestPatiently } from './patient-request.ts';
+import { assertJson, requestPatiently } from './patient-request.ts';
 import type { ProtocolContext } from './protocol-context.ts';
 
 /** Options of one token request, with the DPoP proof among the headers. */
@@ -19,7 +19,7 @@ export async function requestTokens(
 ): Promise<Response> {
   const server = await context.server();
   const url = new URL(server.token_endpoint ?? '');
-  return requestPatiently(context.runtime, context.retry, async (signal) => {
+  const answer = await requestPatiently(context.runtime, context.retry, async (signal) => {
     const sendWithProof = async () => {
       const headers: Record<string, string> = key === undefined ? {} : { dpop: await proofFor(context, key, url) };
       const response = await send({ ...oauthRequestOptions(context.runtime, signal), headers });
@@ -37,6 +37,8 @@ export async function requestTokens(
     const second = await sendWithProof();
     return second.error !== first.error && isWorthAnother(second) ? (await sendWithProof()).response : second.response;
   });
+  assertJson(answer, 'the token endpoint');
+  return answer;
 }
 
 /** Turns what oauth4webapi throws into an error of ours. Its causes quote tokens, so none of them is passed on; `invalid_grant` becomes `grantCode`. */
@@ -48,7 +50,8 @@ export function asClientError(
   if (error instanceof oauth.ResponseBodyError) {
     const { error_description } = error;
     const code = error.error === 'invalid_grant' ? grantCode : 'server_refused';
-    return new TesseraClientError(code, `the token endpoint answered ${printable(error.error)}`, {
+    const hint = error.error === 'invalid_dpop_proof' ? proofHint : '';
+    return new TesseraClientError(code, `the token endpoint answered ${printable(error.error)}${hint}`, {
       error: error.error,
       error_description,
     });
@@ -63,6 +66,9 @@ export function asClientError(
   const code = isAboutIdToken(error, message) ? 'invalid_id_token' : 'invalid_response';
   return new TesseraClientError(code, `the token response was not accepted: ${message}`);
 }
+
+const proofHint =
+  "; check this device's clock, and that a proxy in front of the server leaves it the host and scheme that browsers see";
 
 /** The only JWT in a token response that oauth4webapi looks into is the ID token; its codes name most failures of it, its messages the rest. */
 function isAboutIdToken(error: unknown, message: string): boolean {
