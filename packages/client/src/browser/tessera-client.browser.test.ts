@@ -321,3 +321,42 @@ test('a Content-Security-Policy that forbids the issuer is among the reasons an 
   const message = await page.evaluate(() => tessera.client.signIn().catch((error) => `${error.code} ${error.message}`));
   assert.match(String(message), /^network no answer from .*CORS.*Content-Security-Policy/);
 });
+
+test('a laptop whose clock is an hour fast signs in, comes back after a reload, and calls the API', {
+  skip,
+}, async (t) => {
+  const { server, context, url } = await makeStage(t);
+  await context.addInitScript(() => {
+    const { now } = Date;
+    Date.now = () => now() + 3_600_000;
+  });
+  const page = await openPage(context, url('local'));
+  await signIn(page);
+  await page.reload();
+  await page.waitForFunction(() => 'tessera' in globalThis && tessera.arrived !== undefined);
+  assert.match(await callApi(page, `${server.origin}/api`), /^200 /);
+  assert.equal(server.count('/token', 'refresh_token'), 0);
+});
+
+test('B13: forms, blobs and requests are sent a second time whole', { skip }, async (t) => {
+  const { server, context, url } = await makeStage(t);
+  const page = await openPage(context, url());
+  await signIn(page);
+  for (const kind of ['form', 'blob', 'request'] as const) {
+    server.expireAccessTokens();
+    const answer = await page.evaluate(
+      async ([address, kind]) => {
+        const form = new FormData();
+        form.append('file', new Blob(['x'.repeat(300_000)]), 'a.txt');
+        const body = kind === 'form' ? form : new Blob(['x'.repeat(300_000)]);
+        const request = new Request(address, { method: 'POST', body });
+        const response = await (kind === 'request'
+          ? tessera.client.fetch(request)
+          : tessera.client.fetch(address, { method: 'POST', body }));
+        return [response.status, ((await response.json()).body.match(/x/g) ?? []).length >= 300_000];
+      },
+      [`${server.origin}/api`, kind] as const,
+    );
+    assert.deepEqual(answer, [200, true], kind);
+  }
+});
