@@ -24,7 +24,7 @@ export function respondToClient(
       { action: request.redirectUri, hidden: Object.entries(all), client_name: client.name },
       pageContext(context, input, request.uiLocales),
     );
-    return pageOutput(200, page, { formAction: request.redirectUri, script: formPostScriptHash });
+    return pageOutput(200, page, { leadsToApp: true, script: formPostScriptHash });
   }
   const separator = request.redirectUri.includes('?') ? '&' : '?';
   return redirect(`${request.redirectUri}${separator}${toQuery(all)}`);

@@ -27,5 +27,5 @@ export async function chooseAccountEndpoint(context: Context, input: Input): Pro
     { ...form, client: askingClient(client, request.redirectUri), account: accountName(user) },
     pageContext(context, input, request.uiLocales),
   );
-  return withCookies(pageOutput(posted ? 403 : 200, page, { formAction: request.redirectUri }), cookies);
+  return withCookies(pageOutput(posted ? 403 : 200, page, { leadsToApp: true }), cookies);
 }

@@ -65,7 +65,7 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
     },
     pageContext(context, input, request.uiLocales),
   );
-  return withCookies(pageOutput(posted ? 403 : 200, page, { formAction: request.redirectUri }), cookies);
+  return withCookies(pageOutput(posted ? 403 : 200, page, { leadsToApp: true }), cookies);
 }
 
 async function rememberConsent(

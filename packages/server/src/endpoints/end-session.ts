@@ -111,10 +111,7 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
     },
     pageContext(context, input, request.uiLocales),
   );
-  return withCookies(
-    pageOutput(posted ? 403 : 200, page, request.back === undefined ? {} : { formAction: request.back }),
-    cookies,
-  );
+  return withCookies(pageOutput(posted ? 403 : 200, page, { leadsToApp: request.back !== undefined }), cookies);
 }
 
 /** The page after a sign-out that leads nowhere else. */

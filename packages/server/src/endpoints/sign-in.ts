@@ -120,5 +120,5 @@ function showForm(
     },
     pageContext(context, input, asked?.request.uiLocales),
   );
-  return withCookies(pageOutput(status, page, asked && { formAction: asked.request.redirectUri }), cookies);
+  return withCookies(pageOutput(status, page, { leadsToApp: asked !== undefined }), cookies);
 }

@@ -12,8 +12,8 @@ import type { Input, Output } from './message.ts';
 import { readParameters } from './parameters.ts';
 import { type Refusal, recordRefusal } from './refusal.ts';
 
-/** What a page's security policy must allow beyond the page itself: where its form may end, and its one script. */
-export type PagePolicy = { formAction?: string; script?: string };
+/** What a page's security policy must allow beyond the page itself: that its form ends at an app, and its one script. */
+export type PagePolicy = { leadsToApp?: boolean; script?: string };
 
 const brands = new WeakMap<Context['config'], { brand: Brand; version: string; base: string }>();
 
@@ -49,18 +49,19 @@ export function pageContext(context: Context, input: Input, uiLocales?: string):
 }
 
 /**
- * A page, with the headers that keep it from being framed, sniffed, stored or made to run anything. Forms may only end here or, as browsers apply the rule to redirects too, where the
- * app's redirect URI is. Source: RFC 9700 section 4.16, OWASP Content Security Policy Cheat Sheet.
+ * A page, with the headers that keep it from being framed, sniffed, stored or made to run anything. Forms may only end here, but for those whose answer leads to an app: Chromium applies
+ * `form-action` to every redirect that follows, those of the app included, which may lead anywhere, and stops the person without a word. Source: RFC 9700 section 4.16, CSP Level 3
+ * section 6.4.1, OWASP Content Security Policy Cheat Sheet.
  */
 export function pageOutput(status: number, page: string, policy: PagePolicy = {}): Output {
-  const formAction = policy.formAction === undefined ? '' : ` ${formTarget(policy.formAction)}`;
+  const formAction = policy.leadsToApp ? '' : " form-action 'self';";
   const script = policy.script === undefined ? '' : ` script-src ${policy.script};`;
   return {
     status,
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
-      'content-security-policy': `default-src 'none'; style-src 'self'; img-src 'self' data:;${script} form-action 'self'${formAction}; frame-ancestors 'none'; base-uri 'none'`,
+      'content-security-policy': `default-src 'none'; style-src 'self'; img-src 'self' data:;${script}${formAction} frame-ancestors 'none'; base-uri 'none'`,
       'x-frame-options': 'DENY',
       // With no-referrer browsers would send "Origin: null" with our own forms.
       'referrer-policy': 'same-origin',
@@ -90,10 +91,4 @@ export function refusalPage(
   );
   const output = pageOutput(refusal.status ?? 400, page);
   return { ...output, headers: { ...output.headers, ...refusal.headers, 'tessera-refusal-id': refusalId } };
-}
-
-function formTarget(redirectUri: string): string {
-  const url = new URL(redirectUri);
-  // A path after the host or scheme would be compared as well, and redirects inside the app are its own affair.
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.origin : url.protocol;
 }
