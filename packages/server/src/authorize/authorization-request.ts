@@ -36,6 +36,8 @@ export type AuthorizationRequest = {
   signedInSid?: string;
   chosenSid?: string;
   consentedSid?: string;
+  /** The session as whose user the person does not go on: they asked for another account, or the request does. */
+  leftSid?: string;
   /** What the consent page that is open has shown. */
   shownScopes?: string[];
 };

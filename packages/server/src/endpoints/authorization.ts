@@ -7,6 +7,7 @@ import { type Input, type Output, redirect } from '../http/message.ts';
 import { refusalPage } from '../http/page-output.ts';
 import { readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
+import { leaving } from '../interaction/asked.ts';
 import { type Browser, readBrowser, touch } from '../interaction/browser.ts';
 import { decideInteraction } from '../interaction/decide-interaction.ts';
 import { timeOrderedId } from '../secrets/random.ts';
@@ -78,13 +79,18 @@ async function proceed(
     case 'refuse':
       return refuseToClient(context, input, request, client, next);
     case 'sign-in':
-      return redirect(pageUrl(context, '/sign-in', request));
+      return redirect(pageUrl(context, '/sign-in', signingIn()));
     case 'choose-account':
       return redirect(pageUrl(context, '/choose-account', request));
     case 'consent':
       return redirect(pageUrl(context, '/consent', request));
     case 'issue':
       return issueCode(context, input, { ...request, scopes: allowed }, client, next.session, next.user);
+  }
+
+  function signingIn(): AuthorizationRequest {
+    const isAnother = request.expectedSub !== undefined && request.expectedSub !== user?.userId;
+    return session && user && isAnother ? leaving(request, session, user) : request;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
 import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
-import { accountName, askingClient } from '../interaction/asked.ts';
+import { accountName, askingClient, leaving } from '../interaction/asked.ts';
 import { readBrowser } from '../interaction/browser.ts';
 import { accountChooserPage } from '../pages/index.ts';
 import { openAsked, pageUrl } from './authorization.ts';
@@ -20,7 +20,8 @@ export async function chooseAccountEndpoint(context: Context, input: Input): Pro
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
   if (!session || !user) return redirect(pageUrl(context, '/authorize/continue', request));
-  if (posted?.isOwn && posted.parameters.decision === 'switch') return redirect(pageUrl(context, '/sign-in', request));
+  if (posted?.isOwn && posted.parameters.decision === 'switch')
+    return redirect(pageUrl(context, '/sign-in', leaving(request, session, user)));
   if (posted?.isOwn) return redirect(pageUrl(context, '/authorize/continue', { ...request, chosenSid: session.sid }));
   const { form, cookies } = ownForm(context, browser, '/choose-account', [['request', sealRequest(context, request)]]);
   const page = accountChooserPage(

@@ -5,7 +5,7 @@ import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
 import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { refuse } from '../http/refusal.ts';
-import { accountName, askingClient, describeScopes, widened } from '../interaction/asked.ts';
+import { accountName, askingClient, describeScopes, leaving, widened } from '../interaction/asked.ts';
 import { readBrowser } from '../interaction/browser.ts';
 import { consentPage } from '../pages/index.ts';
 import { skipsSignIn } from '../sessions/session.ts';
@@ -40,7 +40,7 @@ export async function consentEndpoint(context: Context, input: Input): Promise<O
         });
         return redirect(pageUrl(context, '/authorize/continue', { ...request, consentedSid: session.sid }));
       case 'switch':
-        return redirect(pageUrl(context, '/sign-in', request));
+        return redirect(pageUrl(context, '/sign-in', leaving(request, session, user)));
       case 'deny':
         return refuseToClient(
           context,

@@ -102,10 +102,9 @@ function showForm(
   username: string | undefined,
   remember = false,
 ): Output {
-  const again =
-    browser.session && browser.user && skipsSignIn(browser.session, context.now())
-      ? accountName(browser.user)
-      : undefined;
+  const { session, user } = browser;
+  const isProving = session && skipsSignIn(session, context.now()) && session.sid !== asked?.request.leftSid;
+  const again = isProving && user ? accountName(user) : undefined;
   const hidden: [string, string][] = asked ? [['request', sealRequest(context, asked.request)]] : [];
   const { form, cookies } = ownForm(context, browser, '/sign-in', hidden, 'browser');
   const page = signInPage(

@@ -1,6 +1,7 @@
+import type { AuthorizationRequest } from '../authorize/authorization-request.ts';
 import type { Context } from '../context.ts';
 import type { AskingClient, ScopeModel } from '../pages/index.ts';
-import type { ClientRecord, ResourceServerRecord } from '../store/records.ts';
+import type { ClientRecord, ResourceServerRecord, SessionRecord, UserRecord } from '../store/records.ts';
 import { serversOfScope } from '../tokens/permissions.ts';
 
 /** The client as pages show it. */
@@ -23,6 +24,18 @@ export async function describeScopes(
     if (shown.length === 0) return [{ scope }];
     return shown.map((one) => ({ scope, description: one.scopes[scope]?.description, resourceServer: one.name }));
   });
+}
+
+/** The request once the person goes on as somebody else than this session's user: the sign-in page neither speaks of that user nor fills in their name. */
+export function leaving(
+  request: AuthorizationRequest,
+  session: Pick<SessionRecord, 'sid'>,
+  user: Pick<UserRecord, 'username' | 'email'>,
+): AuthorizationRequest {
+  const { loginHint, ...rest } = request;
+  const names = [user.username, user.email].map((name) => name?.toLowerCase());
+  const isOther = loginHint !== undefined && !names.includes(loginHint.trim().toLowerCase());
+  return { ...rest, ...(isOther && { loginHint }), leftSid: session.sid };
 }
 
 /** A user in a form the user knows. */
