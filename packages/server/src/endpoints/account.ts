@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
-import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
+import { chosenLocales, inChosenLanguage, pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { accountName, describeScopes } from '../interaction/asked.ts';
 import { type Browser, forgetSessionCookie, readBrowser, touch } from '../interaction/browser.ts';
 import {
@@ -25,7 +25,7 @@ export async function accountEndpoint(context: Context, input: Input): Promise<O
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
   if (!session || !user || user.disabled || !skipsSignIn(session, context.now()))
-    return redirect(`${context.config.issuer}/sign-in`);
+    return redirect(inChosenLanguage(`${context.config.issuer}/sign-in`, chosenLocales(input)));
   if (!posted) {
     touch(context, session);
     return show(context, input, browser, session, user, 200, undefined);
@@ -35,7 +35,7 @@ export async function accountEndpoint(context: Context, input: Input): Promise<O
     case 'sign-out':
       return signOutOne(context, input, browser, session, user, posted.parameters.session ?? '');
     case 'sign-out-everywhere':
-      return signOutEverywhere(context, user);
+      return signOutEverywhere(context, input, user);
     case 'withdraw':
       return withdraw(context, input, browser, session, user, posted.parameters.client ?? '');
     default:
@@ -58,21 +58,22 @@ async function signOutOne(
   await context.store.commit([{ change: 'end-sessions', where: { sid: chosen.sid }, offline: false, ending }]);
   context.metrics.endings.inc({ kind: 'session', reason: ending.reason });
   if (chosen.sid === current.sid)
-    return withCookies(redirect(signedOutUrl(context, { apps: 0 })), [forgetSessionCookie(context)]);
+    return withCookies(redirect(signedOutUrl(context, { apps: 0, uiLocales: chosenLocales(input) })), [
+      forgetSessionCookie(context),
+    ]);
   return show(context, input, browser, current, user, 200, { kind: 'signed-out', userAgent: chosen.origin.userAgent });
 }
 
 /** Ends every session of the user and every grant, offline ones too. */
-async function signOutEverywhere(context: Context, user: UserRecord): Promise<Output> {
+async function signOutEverywhere(context: Context, input: Input, user: UserRecord): Promise<Output> {
   const ending = await endingNow(context, 'signed_out_everywhere', { kind: 'user', userId: user.userId });
   const result = await context.store.commit([
     { change: 'end-sessions', where: { userId: user.userId }, offline: true, ending },
   ]);
   const ended = result.outcome === 'committed' ? result.ended : { sids: [], grantIds: [] };
   context.metrics.endings.inc({ kind: 'session', reason: ending.reason }, ended.sids.length);
-  return withCookies(redirect(signedOutUrl(context, { apps: ended.grantIds.length, devices: ended.sids.length })), [
-    forgetSessionCookie(context),
-  ]);
+  const shown = { apps: ended.grantIds.length, devices: ended.sids.length, uiLocales: chosenLocales(input) };
+  return withCookies(redirect(signedOutUrl(context, shown)), [forgetSessionCookie(context)]);
 }
 
 /** Takes back what an app was allowed: its grants for this user end, and nobody else's. */
@@ -112,7 +113,7 @@ async function show(
   status: number,
   happened: AccountStatus | undefined,
 ): Promise<Output> {
-  const { form, cookies } = ownForm(context, browser, '/account', []);
+  const { form, cookies } = ownForm(context, browser, inChosenLanguage('/account', chosenLocales(input)), []);
   const grants = await context.store.listGrants(
     { userId: user.userId, state: 'live', now: context.now() },
     { limit: 500 },

@@ -4,7 +4,7 @@ import { readAuthorizationRequest } from '../authorize/read-authorization-reques
 import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
-import { refusalPage } from '../http/page-output.ts';
+import { chosenLocales, refusalPage } from '../http/page-output.ts';
 import { readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { leaving } from '../interaction/asked.ts';
@@ -46,13 +46,19 @@ export async function openAsked(
   const client = request && (await context.registry.client(request.clientId));
   // An address may have been taken from the client while the user was asked.
   if (request && client && !client.disabled && isRegisteredRedirectUri(client.redirectUris, request.redirectUri))
-    return { request, client };
+    return { request: inLanguageOf(input, request), client };
   const expired = refuse(
     'invalid_request',
     'cross_site_request',
     'this page was open too long, or its address is not whole',
   );
   return { output: refusalPage(context, input, 'authorization', expired, client?.name) };
+}
+
+/** What is chosen on one page holds for those that follow. */
+function inLanguageOf(input: Input, request: AuthorizationRequest): AuthorizationRequest {
+  const uiLocales = chosenLocales(input);
+  return uiLocales === undefined ? request : { ...request, uiLocales };
 }
 
 /** The server's own page for the next step, carrying the request. */

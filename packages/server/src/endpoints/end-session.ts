@@ -2,7 +2,7 @@ import { isRegisteredRedirectUri } from '../authorize/redirect-uri.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
-import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
+import { chosenLocales, inChosenLanguage, pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { type Parameters, printable, readForm, readParameters } from '../http/parameters.ts';
 import { refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
@@ -17,6 +17,9 @@ import { readWithKeysOfNow } from '../tokens/key-of-now.ts';
 
 /** A sign-out on its way through the confirmation page. `back`: a registered address, `state` included. */
 type SignOutRequest = { clientId?: string; back?: string; uiLocales?: string };
+
+/** What the page after a sign-out tells, and the languages asked for on the way there. */
+type SignedOut = { apps: number; devices?: number; uiLocales?: string | undefined };
 
 /** How long, in seconds, the confirmation page may stay open. */
 const longestWait = 3600;
@@ -84,9 +87,14 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
 export async function signOutEndpoint(context: Context, input: Input): Promise<Output> {
   const posted = input.method === 'POST' ? await readOwnForm(context, input, 'sign-out') : undefined;
   const query = readParameters(input.query);
-  const asked = openSignOut(context, posted?.parameters.request ?? (query.ok ? query.parameters.request : undefined));
+  const chosen = chosenLocales(input);
+  const asked = {
+    ...openSignOut(context, posted?.parameters.request ?? (query.ok ? query.parameters.request : undefined)),
+    ...(chosen !== undefined && { uiLocales: chosen }),
+  };
   const client = await activeClient(context, asked.clientId);
   const request = client ? asked : withoutApp(asked);
+  const accountUrl = inChosenLanguage(`${context.config.issuer}/account`, request.uiLocales);
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
   // Without cookies a form of another site looks like nobody's: it must not take away the cookie it came without. The redirect comes with it.
@@ -95,7 +103,7 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
   if (!session || !user) return finish(context, request, 0);
   if (posted?.isOwn && posted.parameters.decision === 'sign-out')
     return finish(context, request, await endSession(context, session, client));
-  if (posted?.isOwn && posted.parameters.decision === 'stay') return redirect(`${context.config.issuer}/account`);
+  if (posted?.isOwn && posted.parameters.decision === 'stay') return redirect(accountUrl);
 
   const now = context.now();
   const others = await context.store.listSessions({ userId: user.userId, state: 'live', now }, { limit: 100 });
@@ -107,7 +115,7 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
       account: accountName(user),
       apps: await countApps(context, session),
       otherDevices: others.items.length - 1,
-      accountUrl: `${context.config.issuer}/account`,
+      accountUrl,
     },
     pageContext(context, input, request.uiLocales),
   );
@@ -118,15 +126,14 @@ export async function signOutEndpoint(context: Context, input: Input): Promise<O
 export function signedOutEndpoint(context: Context, input: Input): Output {
   const query = readParameters(input.query);
   const shown = unsealShown(context, query.ok ? query.parameters.request : undefined);
-  const page = signedOutPage(
-    { ...shown, signInUrl: `${context.config.issuer}/account` },
-    pageContext(context, input, undefined),
-  );
+  const { uiLocales, ...ended } = shown;
+  const signInUrl = inChosenLanguage(`${context.config.issuer}/account`, chosenLocales(input) ?? uiLocales);
+  const page = signedOutPage({ ...ended, signInUrl }, pageContext(context, input, uiLocales));
   return pageOutput(200, page);
 }
 
 /** The address of the page after a sign-out. */
-export function signedOutUrl(context: Context, shown: { apps: number; devices?: number }): string {
+export function signedOutUrl(context: Context, shown: SignedOut): string {
   return `${context.config.issuer}/signed-out?request=${seal(context.rootKeys, 'authorization-request', { signedOut: shown }, context.random)}`;
 }
 
@@ -169,7 +176,9 @@ async function hintedSession(context: Context, hint: IdTokenHint | undefined): P
 }
 
 function finish(context: Context, request: SignOutRequest, apps: number): Output {
-  return withCookies(redirect(request.back ?? signedOutUrl(context, { apps })), [forgetSessionCookie(context)]);
+  return withCookies(redirect(request.back ?? signedOutUrl(context, { apps, uiLocales: request.uiLocales })), [
+    forgetSessionCookie(context),
+  ]);
 }
 
 /** Ends the session in this browser, and its session grants with it; offline ones live on. Says how many apps that ended. */
@@ -209,12 +218,10 @@ function openSignOut(context: Context, text: string | undefined): SignOutRequest
   return opened?.signOut && context.now() - (opened.at ?? 0) <= longestWait ? opened.signOut : {};
 }
 
-function unsealShown(context: Context, text: string | undefined): { apps: number; devices?: number } {
+function unsealShown(context: Context, text: string | undefined): SignedOut {
   const opened =
     text === undefined
       ? undefined
-      : (unseal(context.rootKeys, 'authorization-request', text) as
-          | { signedOut?: { apps: number; devices?: number } }
-          | undefined);
+      : (unseal(context.rootKeys, 'authorization-request', text) as { signedOut?: SignedOut } | undefined);
   return opened?.signedOut ?? { apps: 0 };
 }

@@ -1,13 +1,17 @@
 import type { Context } from '../context.ts';
 import type { Input, Output } from '../http/message.ts';
-import { brandOf, pageContext, pageOutput } from '../http/page-output.ts';
+import { brandOf, chosenLocales, inChosenLanguage, pageContext, pageOutput } from '../http/page-output.ts';
 import { homePage, stylesheet } from '../pages/index.ts';
 
 /** What the issuer's own address shows to a person. */
 export function homeEndpoint(context: Context, input: Input): Output {
   const { issuer } = context.config;
   const page = homePage(
-    { issuer, discoveryUrl: `${issuer}/.well-known/openid-configuration`, accountUrl: `${issuer}/account` },
+    {
+      issuer,
+      discoveryUrl: `${issuer}/.well-known/openid-configuration`,
+      accountUrl: inChosenLanguage(`${issuer}/account`, chosenLocales(input)),
+    },
     pageContext(context, input),
   );
   return pageOutput(200, page);

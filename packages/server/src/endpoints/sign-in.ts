@@ -4,7 +4,7 @@ import { refuseToClient } from '../authorize/authorization-response.ts';
 import type { Context } from '../context.ts';
 import { type Input, type Output, originOf, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
-import { pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
+import { chosenLocales, inChosenLanguage, pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { type Parameters, readParameters } from '../http/parameters.ts';
 import { recordRefusal, refuse } from '../http/refusal.ts';
 import { accountName, askingClient } from '../interaction/asked.ts';
@@ -69,7 +69,7 @@ async function tryPassword(
   context.log.info({ sid, userId: verdict.user.userId, ...originOf(input) }, 'signed in');
   const next = asked
     ? pageUrl(context, '/authorize/continue', { ...asked.request, signedInSid: sid })
-    : `${context.config.issuer}/account`;
+    : inChosenLanguage(`${context.config.issuer}/account`, chosenLocales(input));
   return withCookies(redirect(next), cookies);
 
   function refuseSignIn(why: Exclude<PasswordVerdict, { kind: 'right' }>): Output {
@@ -106,7 +106,13 @@ function showForm(
   const isProving = session && skipsSignIn(session, context.now()) && session.sid !== asked?.request.leftSid;
   const again = isProving && user ? accountName(user) : undefined;
   const hidden: [string, string][] = asked ? [['request', sealRequest(context, asked.request)]] : [];
-  const { form, cookies } = ownForm(context, browser, '/sign-in', hidden, 'browser');
+  const { form, cookies } = ownForm(
+    context,
+    browser,
+    asked ? '/sign-in' : inChosenLanguage('/sign-in', chosenLocales(input)),
+    hidden,
+    'browser',
+  );
   const page = signInPage(
     {
       ...form,

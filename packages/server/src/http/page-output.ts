@@ -35,8 +35,7 @@ export function basePath(issuer: string): string {
 
 /** What views need, for this request. The language comes from `ui_locales` (of the page's link or of the authorization request), else from the browser. */
 export function pageContext(context: Context, input: Input, uiLocales?: string): PageContext {
-  const query = readParameters(input.query);
-  const asked = (query.ok ? query.parameters.ui_locales : undefined) ?? uiLocales;
+  const asked = chosenLocales(input) ?? uiLocales;
   const { brand, version, base } = brandOf(context.config);
   return {
     language: pickLanguage(input.headers['accept-language'], asked),
@@ -46,6 +45,19 @@ export function pageContext(context: Context, input: Input, uiLocales?: string):
     now: context.now(),
     path: input.method === 'GET' ? `${base}${input.path}${input.query === '' ? '' : `?${input.query}`}` : undefined,
   };
+}
+
+const longestLocales = 128;
+
+/** The languages that a page's own address names, as the links of its footer do; undefined when it names none. */
+export function chosenLocales(input: Input): string | undefined {
+  const query = readParameters(input.query);
+  return query.ok ? query.parameters.ui_locales?.slice(0, longestLocales) : undefined;
+}
+
+/** An address of our own pages, without a query, in the language that was chosen on this one. */
+export function inChosenLanguage(url: string, uiLocales: string | undefined): string {
+  return uiLocales === undefined ? url : `${url}?${new URLSearchParams({ ui_locales: uiLocales })}`;
 }
 
 /**
