@@ -119,6 +119,23 @@ describe('the account page', () => {
     assert.equal(again.heading, 'Allow access?');
   });
 
+  it('a page whose session ended elsewhere says that what was pressed was not done', async () => {
+    const browser = test.browser();
+    await signInTokens(test, { browser });
+    const elsewhere = test.browser();
+    const living = await signInTokens(test, { browser: elsewhere });
+    const page = await account(browser);
+    const signOut = await browser.go(`${test.issuer}/end-session`);
+    await browser.submit(signOut, { decision: 'sign-out' });
+    const answer = await browser.submit(page, { decision: 'sign-out-everywhere' }, formOf(page, 'sign-out-everywhere'));
+    assert.equal(answer.status, 403);
+    assert.equal(answer.heading, 'Sign in');
+    assert.match(answer.html, /signed out in the meantime, so nothing was done/);
+    assert.equal((await introspect(test, living.access_token)).active, true);
+    const again = await browser.submit(answer, { username: 'ada', password });
+    assert.equal(again.heading, 'Where you are signed in');
+  });
+
   it('another user’s session, or an invented one, cannot be named', async () => {
     const bob = test.browser();
     const bobs = await signInTokens(test, { browser: bob, username: 'bob' });

@@ -3,7 +3,7 @@ import { type Input, type Output, redirect } from '../http/message.ts';
 import { ownForm, readOwnForm, withCookies } from '../http/own-form.ts';
 import { chosenLocales, inChosenLanguage, pageContext, pageOutput, refusalPage } from '../http/page-output.ts';
 import { accountName, describeScopes } from '../interaction/asked.ts';
-import { type Browser, forgetSessionCookie, readBrowser, touch } from '../interaction/browser.ts';
+import { type Browser, forgetSessionCookie, isFromOwnOrigin, readBrowser, touch } from '../interaction/browser.ts';
 import {
   type AccountApp,
   type AccountConsent,
@@ -15,6 +15,7 @@ import { endingNow } from '../sessions/ending.ts';
 import { skipsSignIn } from '../sessions/session.ts';
 import type { GrantRecord, SessionRecord, UserRecord } from '../store/records.ts';
 import { signedOutUrl } from './end-session.ts';
+import { signInAgain } from './sign-in.ts';
 import { methodRefusal } from './token.ts';
 
 /** The account page, "where you are signed in": a user sees every session and ends any of them, or all. */
@@ -24,8 +25,11 @@ export async function accountEndpoint(context: Context, input: Input): Promise<O
   const posted = input.method === 'POST' ? await readOwnForm(context, input, 'account') : undefined;
   const browser = posted?.browser ?? (await readBrowser(context, input));
   const { session, user } = browser;
-  if (!session || !user || user.disabled || !skipsSignIn(session, context.now()))
+  if (!session || !user || user.disabled || !skipsSignIn(session, context.now())) {
+    // The sign-in page alone would look as if what was pressed, such as "sign out of 4 devices", had been done. A form of another site may just lack the cookies, which the redirect has.
+    if (posted && isFromOwnOrigin(context, input)) return signInAgain(context, input, browser);
     return redirect(inChosenLanguage(`${context.config.issuer}/sign-in`, chosenLocales(input)));
+  }
   if (!posted) {
     touch(context, session);
     return show(context, input, browser, session, user, 200, undefined);

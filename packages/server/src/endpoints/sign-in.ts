@@ -43,6 +43,11 @@ export async function signInEndpoint(context: Context, input: Input): Promise<Ou
   return tryPassword(context, input, asked, browser, parameters);
 }
 
+/** The sign-in page for somebody whose session ended while they had a page of ours open: what they pressed there was not done. */
+export function signInAgain(context: Context, input: Input, browser: Browser): Output {
+  return showForm(context, input, undefined, browser, 403, { kind: 'signed-out' }, undefined);
+}
+
 async function tryPassword(
   context: Context,
   input: Input,

@@ -58,11 +58,16 @@ export function isOwnForm(
   userId: string | undefined,
   token: string | undefined,
 ): boolean {
-  const { origin, 'sec-fetch-site': site } = input.headers;
-  if (origin !== undefined && origin !== new URL(context.config.issuer).origin) return false;
-  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+  if (!isFromOwnOrigin(context, input)) return false;
   if (id === undefined || token === undefined) return false;
   return context.rootKeys.acceptedIds.some((keyId) => sameText(token, formToken(context, id, userId, keyId)));
+}
+
+/** False when the browser tells that a form post came from another origin than ours; those that tell nothing pass. */
+export function isFromOwnOrigin(context: Context, input: Input): boolean {
+  const { origin, 'sec-fetch-site': site } = input.headers;
+  if (origin !== undefined && origin !== new URL(context.config.issuer).origin) return false;
+  return site === undefined || site === 'same-origin' || site === 'none';
 }
 
 /** Finds this browser's own failure count for an account it signed in to before. */

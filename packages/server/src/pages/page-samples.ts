@@ -163,6 +163,11 @@ export const pageSamples: readonly PageSample[] = [
     render: (page) => signInPage({ ...target, problem: { kind: 'expired' } }, page),
   },
   {
+    name: 'sign-in-signed-out',
+    heading: ({ language }) => wordsOf(language).signIn.heading,
+    render: (page) => signInPage({ ...target, problem: { kind: 'signed-out' } }, page),
+  },
+  {
     name: 'sign-in-unfriendly',
     heading: ({ language }) => wordsOf(language).signIn.heading,
     asks: unfriendly,

@@ -113,6 +113,10 @@ test('sign-in says why it is shown again, and the same whether or not the user e
   assert.equal(alert({ kind: 'throttled', retryAfter: 45 }), 'Too many tries. Try again in 45 seconds.');
   assert.equal(alert({ kind: 'throttled', retryAfter: 0 }), 'Too many tries. Try again in 1 second.');
   assert.equal(alert({ kind: 'expired' }), 'This page was open too long. Please try again.');
+  assert.equal(
+    alert({ kind: 'signed-out' }),
+    'You were signed out in the meantime, so nothing was done. Sign in to try again.',
+  );
 });
 
 test('sign-in says for whom it is asked again', () => {

@@ -27,7 +27,9 @@ export type SignInPageModel = FormModel & {
 export type SignInProblem =
   | { readonly kind: 'wrong-credentials' }
   | { readonly kind: 'throttled'; readonly retryAfter: Seconds }
-  | { readonly kind: 'expired' };
+  | { readonly kind: 'expired' }
+  /** The session ended while a page of it was open, and what was pressed there was not done. */
+  | { readonly kind: 'signed-out' };
 
 /** Asks for username and password. Source: OpenID Connect Core 1.0 section 3.1.2.3. */
 export function signInPage(model: SignInPageModel, page: PageContext): string {
@@ -57,7 +59,7 @@ function problemSentence(problem: SignInProblem, { language }: PageContext): str
   const words = wordsOf(language).signIn;
   if (problem.kind === 'wrong-credentials') return words.wrongCredentials;
   if (problem.kind === 'throttled') return pluralForm(words.throttled, Math.max(1, problem.retryAfter), language);
-  return words.expired;
+  return problem.kind === 'signed-out' ? words.signedOut : words.expired;
 }
 
 function fields(model: SignInPageModel, page: PageContext): Markup {

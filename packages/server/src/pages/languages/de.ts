@@ -34,6 +34,8 @@ export const de: Words = {
       other: 'Zu viele Versuche. Versuchen Sie es in {n} Sekunden noch einmal.',
     }),
     expired: 'Diese Seite war zu lange offen. Bitte versuchen Sie es noch einmal.',
+    signedOut:
+      'Sie wurden in der Zwischenzeit abgemeldet, deshalb ist nichts geschehen. Melden Sie sich an, um es noch einmal zu versuchen.',
   },
   consent: {
     heading: 'Zugriff erlauben?',

@@ -36,6 +36,7 @@ export const en = {
       other: 'Too many tries. Try again in {n} seconds.',
     }),
     expired: 'This page was open too long. Please try again.',
+    signedOut: 'You were signed out in the meantime, so nothing was done. Sign in to try again.',
   },
   consent: {
     heading: 'Allow access?',
