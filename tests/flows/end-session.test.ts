@@ -150,6 +150,27 @@ describe('signing out by an app', () => {
     assert.equal((await test.store.getSession(String(claimsOf(tokens.access_token).sid)))?.endedAt, null);
   });
 
+  it('what is too long to go on in an address is refused on a page, and what is not read does not make it longer', async () => {
+    const browser = test.browser();
+    const tokens = await signInTokens(test, { browser });
+    const post = (form: Record<string, string>) =>
+      browser.go(`${test.issuer}/end-session`, { method: 'POST', body: new URLSearchParams(form) });
+    const asked = { client_id: 'spa', post_logout_redirect_uri: home };
+    const long = 's'.repeat(2049);
+    for (const page of [
+      await post({ ...asked, state: long }),
+      await endSession(browser, { ...asked, state: long }),
+      await post({ ...asked, id_token_hint: 't'.repeat(20_000) }),
+    ]) {
+      assert.equal(page.status, 400);
+      assert.match(page.html, /longer than 2048 characters|too long for the address/);
+      await assertNothingEnded(page, tokens.access_token);
+    }
+    const page = await post({ ...asked, state: 's'.repeat(2048), more: 'x'.repeat(40_000) });
+    assert.equal(page.heading, 'Sign out?');
+    assert.ok(page.url.length < 8192, `the address has ${page.url.length} characters`);
+  });
+
   it('A9 A17 when the browser has lost its cookie, the session that the ID token names ends all the same', async () => {
     const tokens = await signInTokens(test);
     const reopened = test.browser();

@@ -24,6 +24,15 @@ type SignedOut = { apps: number; devices?: number; uiLocales?: string | undefine
 /** How long, in seconds, the confirmation page may stay open. */
 const longestWait = 3600;
 
+/** The parameters of a sign-out request that are read. */
+const asked = new Set(['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'ui_locales']);
+
+/** As at the authorization endpoint. */
+const longestState = 2048;
+
+/** The longest sealed request in an address: Node takes 16 KiB of a request's head, cookies included, and beyond that the person would see a blank page. */
+const longestPosted = 12_288;
+
 /**
  * The end-session endpoint: an app asks that the user be signed out. With an ID token of this very session, or of one whose cookie this browser has lost, it is done at once; otherwise the user is asked, since anybody can send a
  * browser here. Source: OpenID Connect RP-Initiated Logout 1.0 sections 2 to 4.
@@ -33,16 +42,21 @@ export async function endSessionEndpoint(context: Context, input: Input): Promis
     input.method === 'POST' ? readForm(input.headers['content-type'], input.body) : readAsked(context, input);
   if (!read.ok)
     return refusalPage(context, input, 'end-session', refuse('invalid_request', 'malformed_request', read.description));
+  const invalid = (description: string) =>
+    refusalPage(context, input, 'end-session', refuse('invalid_request', 'parameter_invalid', description));
+  if ((read.parameters.state?.length ?? 0) > longestState)
+    return invalid(`state is longer than ${longestState} characters`);
   // A form posted from another site comes without our SameSite=Lax cookies; the redirect that follows it has them. Sealed: who posts keeps the ID token out of histories and logs.
-  if (input.method === 'POST')
-    return redirect(`${context.config.issuer}/end-session?posted=${sealPosted(context, read.parameters)}`);
+  if (input.method === 'POST') {
+    const posted = sealPosted(context, read.parameters);
+    if (posted.length > longestPosted) return invalid('the request is too long for the address it goes on in');
+    return redirect(`${context.config.issuer}/end-session?posted=${posted}`);
+  }
   const { id_token_hint, client_id, post_logout_redirect_uri, state, ui_locales } = read.parameters;
   const hint =
     id_token_hint === undefined
       ? undefined
       : await readWithKeysOfNow(context, id_token_hint, () => readIdTokenHint(context, id_token_hint));
-  const invalid = (description: string) =>
-    refusalPage(context, input, 'end-session', refuse('invalid_request', 'parameter_invalid', description));
   if (id_token_hint !== undefined && !hint) return invalid('id_token_hint is not an ID token of this issuer');
   if (hint && client_id !== undefined && client_id !== hint.aud)
     return invalid('client_id differs from the audience of id_token_hint');
@@ -145,7 +159,8 @@ function readAsked(context: Context, input: Input): ReturnType<typeof readParame
   return opened ? { ok: true, parameters: opened, repeated: {} } : read;
 }
 
-function sealPosted(context: Context, parameters: Parameters): string {
+function sealPosted(context: Context, all: Parameters): string {
+  const parameters = Object.fromEntries(Object.entries(all).filter(([name]) => asked.has(name)));
   return seal(context.rootKeys, 'authorization-request', { endSession: parameters, at: context.now() }, context.random);
 }
 
