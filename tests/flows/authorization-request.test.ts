@@ -361,6 +361,15 @@ describe('what the user is asked', () => {
     assert.equal(claimsOf(body.id_token).auth_time, test.now());
   });
 
+  it('what is said many times in prompt is carried on once, so that the next address stays within what a request may have', async () => {
+    const page = await test.browser().go(`${test.issuer}/authorize`, {
+      method: 'POST',
+      body: new URLSearchParams({ ...right(), prompt: 'login consent '.repeat(2000) }),
+    });
+    assert.equal(page.heading, 'Sign in');
+    assert.ok(page.url.length < 4096, `the address has ${page.url.length} characters`);
+  });
+
   it('C23 max_age asks again when the sign-in is too old, not before; max_age=0 always; prompt=none says so', async () => {
     test.advance(50);
     assert.ok((await go({ max_age: '50' })).url.includes('code='));

@@ -16,7 +16,8 @@ export const checkAuthenticationWishes: AuthorizationCheck = async (context, { p
     return refuse('invalid_request', 'parameter_invalid', `prompt "${printable(strange)}" is not offered`, { facts });
   if (asked.includes('none') && asked.length > 1)
     return refuse('invalid_request', 'parameter_invalid', 'prompt=none cannot be combined with another', { facts });
-  request.prompt = asked;
+  // Each once: the request travels sealed in addresses, which have their limits.
+  request.prompt = [...new Set(asked)];
   if (max_age !== undefined) {
     if (!/^\d{1,9}$/.test(max_age))
       return refuse('invalid_request', 'parameter_invalid', 'max_age must be whole seconds, 0 or more', { facts });
