@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -171,6 +181,32 @@ test('changes at once do not undo each other: one is told that another is under 
   const staged = results.filter(({ status }) => status === 'fulfilled').length;
   assert.ok(staged >= 1);
   assert.equal((await readRootKeys(source)).acceptedIds.length, 1 + staged);
+  assert.deepEqual(readdirSync(join(folder, 'data')), ['root-keys.json']);
+});
+
+test("the file stays the one of the server's own user when root changes it or makes it in their folder", {
+  skip: process.geteuid?.() !== 0 && 'only root can give files away',
+}, async () => {
+  mkdirSync(source.dataFolder);
+  chownSync(source.dataFolder, 65534, 65534);
+  await readRootKeys(source);
+  assert.equal(statSync(keyFile()).uid, 65534);
+  await promoteRootKey(source, await stageRootKey(source));
+  assert.deepEqual([statSync(keyFile()).uid, statSync(keyFile()).gid], [65534, 65534]);
+});
+
+test('a change that cannot be written leaves the keys as they were, and says so', async () => {
+  const before = await readRootKeys(source);
+  const random = (bytes: number) => {
+    // The temporary file's name comes last: the folder has become one that cannot be written.
+    if (bytes === 6) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    return systemRandom(bytes);
+  };
+  assert.match(
+    await refusal(stageRootKey({ ...source, random })),
+    /cannot be written \(ENOSPC\); its keys are as they were/,
+  );
+  assert.deepEqual((await readRootKeys(source)).acceptedIds, before.acceptedIds);
   assert.deepEqual(readdirSync(join(folder, 'data')), ['root-keys.json']);
 });
 

@@ -1,6 +1,7 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeBase64url, encodeBase64url } from '@tessera/protocol';
+import { keepOwner } from '../store/keep-owner.ts';
 import { type Random, withoutDash } from './random.ts';
 import { type RootKey, RootKeys } from './root-keys.ts';
 
@@ -79,12 +80,13 @@ export async function refuseRootKey(source: RootKeySource, id: string): Promise<
   });
 }
 
-const fileName = 'root-keys.json';
+/** The name of their file in the data folder. */
+export const rootKeyFileName = 'root-keys.json';
 const idBytes = 4;
 const secretBytes = 32;
 
 function fileIn(dataFolder: string): string {
-  return join(dataFolder, fileName);
+  return join(dataFolder, rootKeyFileName);
 }
 
 function newKey(random: Random, state: RootKey['state']): RootKey {
@@ -106,11 +108,19 @@ async function changeKeys(source: RootKeySource, change: (keys: RootKey[]) => Ro
   try {
     // Read again: another change may have ended just before the lock was taken.
     const keys = (await readKeyFile(source.dataFolder)) ?? [];
-    const temporary = await writeTemporary(path, source.random, change(keys));
-    await rename(temporary, path);
-    await flushFolder(source.dataFolder);
+    await replaceKeyFile(source, change(keys));
   } finally {
     await release();
+  }
+}
+
+async function replaceKeyFile({ dataFolder, random }: RootKeySource, keys: readonly RootKey[]): Promise<void> {
+  const path = fileIn(dataFolder);
+  try {
+    await rename(await writeTemporary(path, path, random, keys), path);
+    await flushFolder(dataFolder);
+  } catch (cause) {
+    throw new RootKeyError(`${path} cannot be written (${codeOf(cause)}); its keys are as they were`, { cause });
   }
 }
 
@@ -129,7 +139,7 @@ async function createKeyFile(dataFolder: string, random: Random): Promise<void> 
   const path = fileIn(dataFolder);
   try {
     await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-    const temporary = await writeTemporary(path, random, [newKey(random, 'current')]);
+    const temporary = await writeTemporary(path, dataFolder, random, [newKey(random, 'current')]);
     try {
       await link(temporary, path);
     } catch (error) {
@@ -146,10 +156,12 @@ async function createKeyFile(dataFolder: string, random: Random): Promise<void> 
   }
 }
 
-async function writeTemporary(path: string, random: Random, keys: readonly RootKey[]): Promise<string> {
+/** Writes the keys beside the file, for the owner of `model`. */
+async function writeTemporary(path: string, model: string, random: Random, keys: readonly RootKey[]): Promise<string> {
   const temporary = `${path}.${process.pid}.${encodeBase64url(random(6))}`;
   const file = await open(temporary, 'wx', 0o600);
   try {
+    await keepOwner(file, model);
     await file.writeFile(formatKeys(keys));
     await file.sync();
   } catch (error) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  chownSync,
   constants,
   existsSync,
   mkdtempSync,
@@ -132,6 +133,15 @@ describe('compacting the journal', () => {
     const { last, epochs } = await readEpochs(journal.path);
     assert.deepEqual([last, epochs], [{ epoch: 7, position: 2 }, [6, 7]]);
     assert.equal(statSync(journal.path).mode & 0o777, 0o600);
+  });
+
+  it("leaves the file to the server's own user when root does it", {
+    skip: process.geteuid?.() !== 0 && 'only root can give files away',
+  }, async () => {
+    const journal = await opened();
+    chownSync(journal.path, 65534, 65534);
+    assert.equal(await journal.compact(now), true);
+    assert.equal(statSync(journal.path).uid, 65534);
   });
 
   it('loses nothing that is appended meanwhile, by whoever', async () => {

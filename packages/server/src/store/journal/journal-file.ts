@@ -2,6 +2,7 @@ import { constants, type Stats, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Seconds } from '@tessera/protocol';
+import { keepOwner } from '../keep-owner.ts';
 import {
   formatLine,
   type JournalEntry,
@@ -98,6 +99,7 @@ export class JournalFile {
         const target = await open(temporary, 'w', 0o600);
         let reached = 0;
         try {
+          await keepOwner(target, this.path);
           // To where it ends now: others append meanwhile, perhaps faster than we read.
           reached = await copyWhatMatters(old, (await old.stat()).size, target, now);
           await target.datasync();
