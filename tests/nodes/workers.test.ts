@@ -122,6 +122,26 @@ describe('several workers on one port and one SQLite file', { timeout: 300_000 }
     assert.equal((await machineToken()).status, 200);
   });
 
+  it('one that is replaced leaves what a node with a newer configuration has declared since', async () => {
+    const newer = await mkdtemp(join(tmpdir(), 'tessera-newer-'));
+    const config = appsConfig(reach.issuer) as { clients: { client_id: string }[] };
+    const machine = config.clients.find(({ client_id }) => client_id === 'machine');
+    const clients = [...config.clients, { ...machine, client_id: 'newer' }];
+    await writeFile(join(newer, 'tessera.config.json'), JSON.stringify({ ...config, clients, listen: { port: 0 } }));
+    const node = await startServerProcess(newer, { args: ['--data', join(folder, 'data'), '--workers', '1'] });
+    const status = async () => (await postAs(reach, '/token', 'newer', { grant_type: 'client_credentials' })).status;
+    try {
+      await eventually(async () => (await status()) === 200);
+      const [victim] = server.workers() as [number];
+      process.kill(victim, 'SIGKILL');
+      await eventually(() => server.workers()[0] !== victim && isAlive(server.workers()[0] as number), 30_000);
+      for (let asked = 0; asked < 12; asked++) assert.equal(await status(), 200);
+    } finally {
+      await node.kill();
+      await rm(newer, { recursive: true, force: true });
+    }
+  });
+
   it('SIGTERM stops all of them with exit code 0, what is under way answered', async () => {
     const poll = (ack: string[]) =>
       fetch(`${reach.url}/events/poll`, {

@@ -57,6 +57,8 @@ export type ServerOptions = {
   time?: TimeSource;
   random?: Random;
   log?: Logger;
+  /** Whether what the configuration declares is put into the store. Default: true. */
+  declares?: boolean;
   /** Brings the metrics of all processes that serve the same port, this one's among them, when there are several. */
   metricsOfAll?: () => Promise<CollectedMetrics[]>;
 };
@@ -79,7 +81,7 @@ export async function createServer(options: ServerOptions): Promise<TesseraServe
   const { config } = options;
   const context = await createContext(options);
   context.follower.subscribe((events) => takeNotice(context, events));
-  await applyDeclarations(config, { ...context, now: context.now() });
+  if (options.declares ?? true) await applyDeclarations(config, { ...context, now: context.now() });
   await rememberLifetimes(context);
   await rememberIssuer(context);
   await refreshSigningKeys(context);

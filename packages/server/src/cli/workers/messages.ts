@@ -3,10 +3,10 @@ import type { CollectedMetrics } from '../../metrics.ts';
 
 /**
  * What a worker is told. `start` carries the settings the primary read, so that a file that changes meanwhile does not part the workers. `collect` asks for its
- * metrics; `collected` answers its own question for those of all.
+ * metrics; `declares`: whether it puts what the configuration declares into the store; `collected` answers its own question for those of all.
  */
 export type ToWorker =
-  | { kind: 'start'; config: Config }
+  | { kind: 'start'; config: Config; declares: boolean }
   | { kind: 'stop' }
   | { kind: 'collect'; question: number }
   | { kind: 'collected'; question: number; metrics: CollectedMetrics[] };

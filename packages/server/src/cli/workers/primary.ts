@@ -71,7 +71,7 @@ class Primary {
 
   async start(): Promise<RunningWorkers> {
     const [first, ...others] = this.#places as [Place, ...Place[]];
-    const url = await this.#launch(first);
+    const url = await this.#launch(first, { declares: true });
     await Promise.all(others.map((place) => this.#launch(place)));
     for (const place of this.#places) this.#watch(place);
     return { url, pids: this.#places.map(({ worker }) => worker?.process.pid ?? 0), stop: () => this.stop() };
@@ -83,8 +83,11 @@ class Primary {
     await Promise.all(running.map(end));
   }
 
-  /** Starts a worker in that place; resolves to the URL it serves when it is ready. */
-  #launch(place: Place): Promise<string> {
+  /**
+   * Starts a worker in that place; resolves to the URL it serves when it is ready. `declares` once alone: a worker that is replaced days later would put back what
+   * a node with a newer configuration has declared since, and cut off the clients only that one knows.
+   */
+  #launch(place: Place, { declares } = { declares: false }): Promise<string> {
     place.startedAtMs = performance.now();
     place.worker = undefined;
     return new Promise((resolve, reject) => {
@@ -109,7 +112,7 @@ class Primary {
         this.#metrics.depart(worker.id);
         reject(new CommandFailure(`worker ${place.number} ${howItEnded(worker)} before it was ready`));
       });
-      send(worker, { kind: 'start', config: this.#config });
+      send(worker, { kind: 'start', config: this.#config, declares });
     });
   }
 

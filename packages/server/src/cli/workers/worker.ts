@@ -1,4 +1,3 @@
-import type { Config } from '../../config/config.ts';
 import type { CollectedMetrics } from '../../metrics.ts';
 import type { TesseraServer } from '../../server.ts';
 import { describeFailure } from '../failure.ts';
@@ -17,7 +16,7 @@ let server: Promise<TesseraServer> | undefined;
 let isStopping = false;
 
 process.on('message', (message: ToWorker) => {
-  if (message.kind === 'start') void start(message.config);
+  if (message.kind === 'start') void start(message);
   else if (message.kind === 'stop') void stop();
   else if (message.kind === 'collect') void collect(message.question);
   else questions.get(message.question)?.(message.metrics);
@@ -26,9 +25,9 @@ process.on('message', (message: ToWorker) => {
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('SIGTERM', () => void stop());
 
-async function start(config: Config): Promise<void> {
+async function start({ config, declares }: Extract<ToWorker, { kind: 'start' }>): Promise<void> {
   try {
-    server = import('../../server.ts').then(({ createServer }) => createServer({ config, metricsOfAll }));
+    server = import('../../server.ts').then(({ createServer }) => createServer({ config, declares, metricsOfAll }));
     const { url } = await (await server).listen().catch((error) => Promise.reject(explainListen(error, config)));
     send({ kind: 'ready', url });
   } catch (error) {
