@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LineCounter, parseDocument } from 'yaml';
+import { decodeUtf8 } from './decode-utf8.ts';
 import { importModule } from './import-module.ts';
 import { ConfigError } from './schema.ts';
 
@@ -49,11 +50,15 @@ async function importDefault(path: string): Promise<unknown> {
 }
 
 async function readText(path: string): Promise<string> {
+  let bytes: Buffer;
   try {
-    return await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (cause) {
     throw new ConfigError([`${path}: cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'error'})`]);
   }
+  const text = decodeUtf8(bytes);
+  if (text === undefined) throw new ConfigError([`${path}: is not UTF-8; save it in that encoding`]);
+  return text;
 }
 
 function requireJson(text: string, path: string): void {
@@ -76,7 +81,10 @@ function parseYaml(text: string, path: string): unknown {
   });
   if (problems.length > 0) throw new ConfigError(problems);
   try {
-    return document.toJS({ maxAliasCount: 100 });
+    const content: unknown = document.toJS({ maxAliasCount: 100 });
+    // A section that contains itself by an alias cannot be written as JSON, as which the store keeps what is declared.
+    JSON.stringify(content);
+    return content;
   } catch {
     throw new ConfigError([`${path}: has aliases that cannot be resolved`]);
   }

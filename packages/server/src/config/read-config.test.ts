@@ -373,3 +373,41 @@ describe('a port from outside and the issuer of the file', () => {
       assert.deepEqual([config.issuer, config.listen.port], [issuer, port]);
     });
 });
+
+describe('what editors and shells of other machines leave in a file', () => {
+  test('a byte order mark is no part of YAML, JSON or a secret', async () => {
+    write('tessera.config.json', '\ufeff{"issuer": "http://localhost:3000"}');
+    assert.equal((await read()).issuer, 'http://localhost:3000');
+    write('secret', `\ufeff${secret}\r\n`);
+    const client =
+      'clients: [{ client_id: a, client_secret: { file: secret }, redirect_uris: [https://a.example/cb] }]';
+    write('other.yaml', `\ufeffissuer: http://localhost:3000\r\n${client}\r\n`);
+    assert.equal((await read({ file: 'other.yaml' })).clients[0]?.client_secret, secret);
+  });
+
+  test('what is not UTF-8 is refused: a password would silently be another one', async () => {
+    const user = (password: string) =>
+      `issuer: http://localhost:3000\nusers: [{ username: ada, password: ${password} }]\n`;
+    writeFileSync(join(cwd, 'tessera.config.yaml'), user('gr\u00fc\u00dfe-aus-wien'), 'latin1');
+    assert.deepEqual(await problems(), ['<cwd>/tessera.config.yaml: is not UTF-8; save it in that encoding']);
+    write('tessera.config.yaml', user('{ file: password }'));
+    writeFileSync(join(cwd, 'password'), '\ufeffwritten by a shell', 'utf16le');
+    assert.deepEqual(await problems(), ['users[0].password: names the file "<cwd>/password", which is not UTF-8']);
+  });
+
+  test('a section that contains itself by an alias is refused', async () => {
+    write(
+      'tessera.config.yaml',
+      'issuer: http://localhost:3000\nusers: [{ username: ada, claims: &c { self: *c } }]\n',
+    );
+    assert.deepEqual(await problems(), ['<cwd>/tessera.config.yaml: has aliases that cannot be resolved']);
+  });
+
+  test('a store from outside does not need the one that the file names', async () => {
+    write('tessera.config.yaml', 'issuer: http://localhost:3000\nstore: { env: DATABASE }\n');
+    const store = 'postgres://tessera@db.example.com/tessera';
+    assert.equal((await read({ env: { TESSERA_STORE: store } })).store, store);
+    assert.equal((await read({ overrides: { store } })).store, store);
+    assert.deepEqual(await problems(), ['store: names the environment variable "DATABASE", which is not set']);
+  });
+});

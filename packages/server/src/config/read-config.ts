@@ -27,7 +27,12 @@ export type ConfigSources = {
 export async function readConfig({ file, env, overrides = {}, cwd = process.cwd() }: ConfigSources): Promise<Config> {
   const path = findConfigFile(file, cwd);
   const folder = path === undefined ? cwd : dirname(path);
-  const secrets = resolveSecrets(path === undefined ? {} : await loadConfigFile(path), { env, folder });
+  const content = path === undefined ? {} : await loadConfigFile(path);
+  const secrets = resolveSecrets(content, {
+    env,
+    folder,
+    isStoreOverridden: Boolean(overrides.store ?? env.TESSERA_STORE),
+  });
   const fromEnvironment = readEnvironment(env, secrets.variables);
   const fromCommand = readOverrides(overrides);
   const override = { ...fromEnvironment.override, ...fromCommand.override };

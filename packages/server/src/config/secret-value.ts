@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as z from 'zod';
+import { decodeUtf8 } from './decode-utf8.ts';
 import { type Rule, rule } from './parse-section.ts';
 import { concealed, type Path, type Problem } from './problem.ts';
 import { section } from './value-schemas.ts';
@@ -33,8 +34,12 @@ export function resolved<T, const K extends keyof T & string>(key: K): Rule<T> {
 
 const secretKeys: Record<string, string> = { users: 'password', clients: 'client_secret', resourceServers: 'secret' };
 
-/** Where secrets that the file only names come from. `folder`: what the paths of files are relative to. */
-export type SecretSources = { env: Readonly<Record<string, string | undefined>>; folder: string };
+/** Where secrets that the file only names come from. `folder`: what the paths of files are relative to. `isStoreOverridden`: the file's own `store` does not count. */
+export type SecretSources = {
+  env: Readonly<Record<string, string | undefined>>;
+  folder: string;
+  isStoreOverridden?: boolean;
+};
 
 /**
  * Puts the secrets that the file names by `{ env }` or `{ file }` in their place. Returns a copy, what could not be read, and the names of the environment
@@ -52,7 +57,7 @@ export function resolveSecrets(
     if ('env' in store) variables.push(store.env);
     const found = readSecret(store, sources, ['store']);
     if (typeof found === 'string') resolved.store = found;
-    else problems.push(found);
+    else if (!sources.isStoreOverridden) problems.push(found);
   }
   for (const [list, key] of Object.entries(secretKeys)) {
     const entries = file[list];
@@ -105,7 +110,9 @@ function readSecret(reference: SecretReference, { env, folder }: SecretSources, 
   }
   const file = resolve(folder, reference.file);
   try {
-    const value = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    const text = decodeUtf8(readFileSync(file));
+    if (text === undefined) return { path, message: `names the file ${JSON.stringify(file)}, which is not UTF-8` };
+    const value = text.replace(/\r?\n$/, '');
     return value || { path, message: `names the file ${JSON.stringify(file)}, which is empty` };
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'error';
