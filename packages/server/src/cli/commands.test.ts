@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -284,6 +285,37 @@ describe('init, check and doctor', () => {
     assert.match((await shell.run('init')).err, /is there already; it was not touched/);
     assert.equal((await shell.run('init other.json')).code, 2);
     assert.equal((await shell.run('init other.yaml --issuer http://example.com')).code, 2);
+    await shell.close();
+  });
+
+  test('init writes no second file of the usual names, which every later command would refuse', async () => {
+    const shell = await createTestShell({ issuer });
+    const refused = await shell.run('init');
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /tessera\.config\.json is there already; name another file/);
+    assert.equal((await shell.run('check')).code, 0);
+    assert.equal((await shell.run('init other.yaml')).code, 0);
+    await shell.close();
+  });
+
+  test('a command that was called wrongly says so in JSON too, on standard error alone', async () => {
+    const shell = await createTestShell({ issuer });
+    for (const line of ['user list --bogus --json', 'user add --json', 'bogus --json', 'user --json']) {
+      const { code, out, err } = await shell.run(line);
+      assert.deepEqual([code, out], [2, ''], line);
+      assert.match(JSON.parse(err).error, /^(unknown|missing) /);
+    }
+    await shell.close();
+  });
+
+  test('a typing error in --data does not become root keys', async () => {
+    const shell = await createTestShell({ issuer });
+    for (const line of ['list', 'stage', 'promote', 'promote AAAAAA', 'refuse AAAAAA --yes']) {
+      const { code, err } = await shell.run(`keys root ${line} --data typo`);
+      assert.equal(code, 1, line);
+      assert.match(err, /there are no root keys in .*typo; start the server once/);
+    }
+    assert.ok(!existsSync(join(shell.folder, 'typo')));
     await shell.close();
   });
 

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { listKeys, revokeKey, rotateKeys, type SigningKey } from '../admin/keys.ts';
 import { findRootKeyUses } from '../admin/root-keys.ts';
 import type { Config } from '../config/config.ts';
@@ -7,8 +9,10 @@ import {
   promoteRootKey,
   type RootKeySource,
   refuseRootKey,
+  rootKeyFileName,
   stageRootKey,
 } from '../secrets/root-key-file.ts';
+import { storeFile } from '../store/open-store.ts';
 import { collect, type Register, storeCommand } from './command.ts';
 import {
   cliActor,
@@ -109,7 +113,7 @@ function registerRoot(root: ReturnType<typeof storeCommand>, terminal: Terminal)
 
 async function refuse(terminal: Terminal, id: string, options: StoreOptions & { yes?: boolean }): Promise<void> {
   const config = await readStoreConfig(terminal, options);
-  const source = sourceIn(terminal, config);
+  const source = await sourceOf(terminal, options);
   const uses = hasStore(config)
     ? await withContext(terminal, options, (context) => findRootKeyUses(context, id))
     : { signingKeys: [], clients: [], resourceServers: [] };
@@ -136,8 +140,19 @@ async function refuse(terminal: Terminal, id: string, options: StoreOptions & { 
   ]);
 }
 
+/** Where the root keys are. Reading keys that are not there would make some: a typing error in `--data` must not pass for a list of keys. */
 async function sourceOf(terminal: Terminal, options: StoreOptions): Promise<RootKeySource> {
-  return sourceIn(terminal, await readStoreConfig(terminal, options));
+  const config = await readStoreConfig(terminal, options);
+  if (!terminal.env.TESSERA_ROOT_KEYS && !existsSync(join(config.data, rootKeyFileName)) && !hasLocalStore(config))
+    throw new CommandFailure(
+      `there are no root keys in ${config.data}; start the server once (tessera serve), or name its folder with --data`,
+    );
+  return sourceIn(terminal, config);
+}
+
+/** Beside a database the missing file is told as lost. */
+function hasLocalStore({ data }: Config): boolean {
+  return existsSync(storeFile(data));
 }
 
 function sourceIn(terminal: Terminal, { data }: Config): RootKeySource {

@@ -33,13 +33,17 @@ export async function run(line: readonly string[], terminal: Terminal): Promise<
   const [name = ''] = line;
   const load = Object.hasOwn(commands, name) ? [commands[name]] : Object.values(commands);
   for (const one of load) (await one?.())?.register(program, terminal);
+  const isJson = line.includes('--json');
   forEachCommand(program, (command, path) => {
     command.exitOverride();
-    command.showHelpAfterError(`(${path} --help tells what there is)`);
+    if (!isJson) command.showHelpAfterError(`(${path} --help tells what there is)`);
     command.helpCommand(false);
     command.configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
-      writeErr: (text) => terminal.err(text.trimEnd()),
+      writeErr: (text) => {
+        const words = text.trimEnd();
+        terminal.err(isJson ? toJson({ error: words.replace(/^error: /, '') }) : words);
+      },
     });
   });
   try {
@@ -49,7 +53,7 @@ export async function run(line: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const { message, exitCode, details } = describeFailure(error);
-    if (line.includes('--json')) terminal.err(toJson({ error: message, ...details }));
+    if (isJson) terminal.err(toJson({ error: message, ...details }));
     else terminal.err(`✗ ${message}`);
     return exitCode;
   }
