@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { TokenClient } from '@tessera/client';
-import { createEdge, type Edge } from '@tessera/edge';
+import type { Edge } from '@tessera/edge';
 import { protect } from '@tessera/edge/express';
 import express, { Router } from 'express';
-import { ordersApi, password, secret, startTestServer, type TestServer } from '../test-server.ts';
+import { ordersApi, password, startTestServer, type TestServer } from '../test-server.ts';
+import { ordersEdge } from './orders-edge.ts';
 
 describe('a command-line app at the real server, and an API under a path that is protected twice', () => {
   let test: TestServer;
@@ -14,13 +15,7 @@ describe('a command-line app at the real server, and an API under a path that is
   let close: () => void;
   before(async () => {
     test = await startTestServer({ listen: true });
-    edge = createEdge({
-      issuer: test.issuer,
-      audience: ordersApi,
-      clientId: 'orders-api',
-      clientSecret: secret,
-      onNotice: () => undefined,
-    });
+    edge = ordersEdge(test.issuer);
     await edge.start();
     const router = Router().get(
       '/orders',

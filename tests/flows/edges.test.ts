@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createEdge, type Edge, type EdgeOptions } from '@tessera/edge';
+import type { Edge, EdgeOptions } from '@tessera/edge';
 import { endingNow } from '../../packages/server/src/sessions/ending.ts';
 import {
   basic,
@@ -9,11 +9,11 @@ import {
   introspect,
   ordersApi,
   refresh,
-  secret,
   signInTokens,
   startTestServer,
   type TestServer,
 } from '../test-server.ts';
+import { ordersEdge } from './orders-edge.ts';
 
 const howMany = 100;
 
@@ -29,14 +29,7 @@ describe('edges in front of APIs, at the real server', () => {
   });
 
   async function startEdge(more: Partial<EdgeOptions> = {}): Promise<Edge> {
-    const edge = createEdge({
-      issuer: test.issuer,
-      audience: ordersApi,
-      clientId: 'orders-api',
-      clientSecret: secret,
-      onNotice: () => undefined,
-      ...more,
-    });
+    const edge = ordersEdge(test.issuer, more);
     edges.push(edge);
     await edge.start();
     return edge;
@@ -107,14 +100,7 @@ describe('edges in front of APIs, at the real server', () => {
 
   it('A4 C1 with the server gone, an edge that serves still accepts until exp', async () => {
     const own = await startTestServer({ listen: true });
-    const edge = createEdge({
-      issuer: own.issuer,
-      audience: ordersApi,
-      clientId: 'orders-api',
-      clientSecret: secret,
-      onNotice: () => undefined,
-      staleness: { maxAge: 3, policy: { serve: 600 } },
-    });
+    const edge = ordersEdge(own.issuer, { staleness: { maxAge: 3, policy: { serve: 600 } } });
     try {
       await edge.start();
       const { body } = await own.post('/token', { grant_type: 'client_credentials' }, basic('machine'));

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createEdge } from '@tessera/edge';
 import {
   findPostgres,
   howToInstall,
@@ -15,16 +14,8 @@ import {
 import { sampleGrant, sampleSession } from '../../packages/server/src/store/sample-records.ts';
 import type { Store } from '../../packages/server/src/store/store.ts';
 import { eventually } from '../eventually.ts';
-import {
-  basic,
-  claimsOf,
-  ordersApi,
-  refresh,
-  secret,
-  signInTokens,
-  startTestServer,
-  type TestServer,
-} from '../test-server.ts';
+import { basic, claimsOf, ordersApi, refresh, signInTokens, startTestServer, type TestServer } from '../test-server.ts';
+import { ordersEdge } from './orders-edge.ts';
 import { type Restorable, restorableFile } from './restorable.ts';
 
 const bin = findPostgres();
@@ -49,13 +40,7 @@ describe('tessera move', { skip: bin === undefined ? howToInstall : false }, () 
     try {
       const url = await emptyDatabase();
       const first = await at.start();
-      const edge = createEdge({
-        issuer: first.issuer,
-        audience: ordersApi,
-        clientId: 'orders-api',
-        clientSecret: secret,
-        onNotice: () => undefined,
-      });
+      const edge = ordersEdge(first.issuer);
       await edge.start();
       const lived = await fill(first, at);
       const position = await first.store.position();

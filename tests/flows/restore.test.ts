@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createEdge, type Edge } from '@tessera/edge';
+import type { Edge } from '@tessera/edge';
 import { keepLifetime } from '../../packages/server/src/sessions/tokens-until.ts';
 import {
   findPostgres,
@@ -24,6 +24,7 @@ import {
   signInTokens,
   type TestServer,
 } from '../test-server.ts';
+import { ordersEdge } from './orders-edge.ts';
 import { type Restorable, restorableDatabase, restorableFile } from './restorable.ts';
 
 const bin = findPostgres();
@@ -439,13 +440,7 @@ function secretsIn(value: unknown): Buffer[] {
 }
 
 async function startEdge(test: TestServer): Promise<Edge> {
-  const edge = createEdge({
-    issuer: test.issuer,
-    audience: ordersApi,
-    clientId: 'orders-api',
-    clientSecret: secret,
-    onNotice: () => undefined,
-  });
+  const edge = ordersEdge(test.issuer);
   await edge.start();
   return edge;
 }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { listKeys, revokeKey, rotateKeys, type SigningKey } from '../admin/keys.ts';
 import { findRootKeyUses } from '../admin/root-keys.ts';
 import type { Config } from '../config/config.ts';
@@ -9,7 +8,7 @@ import {
   promoteRootKey,
   type RootKeySource,
   refuseRootKey,
-  rootKeyFileName,
+  rootKeyFile,
   stageRootKey,
 } from '../secrets/root-key-file.ts';
 import { storeFile } from '../store/open-store.ts';
@@ -143,7 +142,7 @@ async function refuse(terminal: Terminal, id: string, options: StoreOptions & { 
 /** Where the root keys are. Reading keys that are not there would make some: a typing error in `--data` must not pass for a list of keys. */
 async function sourceOf(terminal: Terminal, options: StoreOptions): Promise<RootKeySource> {
   const config = await readStoreConfig(terminal, options);
-  if (!terminal.env.TESSERA_ROOT_KEYS && !existsSync(join(config.data, rootKeyFileName)) && !hasLocalStore(config))
+  if (!terminal.env.TESSERA_ROOT_KEYS && !existsSync(rootKeyFile(config.data)) && !hasLocalStore(config))
     throw new CommandFailure(
       `there are no root keys in ${config.data}; start the server once (tessera serve), or name its folder with --data`,
     );

@@ -41,7 +41,7 @@ export async function listRootKeys({ env, dataFolder, random }: RootKeySource): 
   const made = await readKeyFile(dataFolder);
   if (made) return made;
   throw new RootKeyError(
-    `${fileIn(dataFolder)} is missing beside the database ${database}, which only the lost root keys open: restore the file from where it is kept, or move the database away to start afresh`,
+    `${rootKeyFile(dataFolder)} is missing beside the database ${database}, which only the lost root keys open: restore the file from where it is kept, or move the database away to start afresh`,
   );
 }
 
@@ -80,13 +80,13 @@ export async function refuseRootKey(source: RootKeySource, id: string): Promise<
   });
 }
 
-/** The name of their file in the data folder. */
-export const rootKeyFileName = 'root-keys.json';
+const fileName = 'root-keys.json';
 const idBytes = 4;
 const secretBytes = 32;
 
-function fileIn(dataFolder: string): string {
-  return join(dataFolder, rootKeyFileName);
+/** The file of the root keys in a data folder. */
+export function rootKeyFile(dataFolder: string): string {
+  return join(dataFolder, fileName);
 }
 
 function newKey(random: Random, state: RootKey['state']): RootKey {
@@ -102,7 +102,7 @@ function findKey(keys: readonly RootKey[], id: string): RootKey {
 async function changeKeys(source: RootKeySource, change: (keys: RootKey[]) => RootKey[]): Promise<void> {
   if (source.env.TESSERA_ROOT_KEYS)
     throw new RootKeyError('the root keys come from TESSERA_ROOT_KEYS; change them where that is set');
-  const path = fileIn(source.dataFolder);
+  const path = rootKeyFile(source.dataFolder);
   await listRootKeys(source);
   const release = await takeLock(`${path}.lock`);
   try {
@@ -115,7 +115,7 @@ async function changeKeys(source: RootKeySource, change: (keys: RootKey[]) => Ro
 }
 
 async function replaceKeyFile({ dataFolder, random }: RootKeySource, keys: readonly RootKey[]): Promise<void> {
-  const path = fileIn(dataFolder);
+  const path = rootKeyFile(dataFolder);
   try {
     await rename(await writeTemporary(path, path, random, keys), path);
     await flushFolder(dataFolder);
@@ -136,7 +136,7 @@ async function takeLock(path: string): Promise<() => Promise<void>> {
 
 /** Makes the file unless it is there. Linking a finished file under its name either wins or fails, so that nobody reads half a file and nobody's keys are replaced. */
 async function createKeyFile(dataFolder: string, random: Random): Promise<void> {
-  const path = fileIn(dataFolder);
+  const path = rootKeyFile(dataFolder);
   try {
     await mkdir(dataFolder, { recursive: true, mode: 0o700 });
     const temporary = await writeTemporary(path, dataFolder, random, [newKey(random, 'current')]);
@@ -185,7 +185,7 @@ async function flushFolder(folder: string): Promise<void> {
 }
 
 async function readKeyFile(dataFolder: string): Promise<RootKey[] | undefined> {
-  const path = fileIn(dataFolder);
+  const path = rootKeyFile(dataFolder);
   try {
     await refuseReadableByOthers(path);
     return parseJson(await readFile(path, 'utf8'), path);
